@@ -1,0 +1,48 @@
+import type { TrackedEvent } from './event/event.ts'
+
+// What is kept in Cosmos: one definition for code, tests and deployment.
+
+export const DATABASE = 'attune'
+
+/** One document per flush: its id is the batch id, so a retry is a `create` that answers 409. */
+export interface BatchDocument {
+  readonly id: string
+  /** Partition key: `<site>:<visitor id>`. */
+  readonly visitor: string
+  readonly site: string
+  /** Newest event of the batch, milliseconds since 1970; the history read orders by it. */
+  readonly at: number
+  /** When the edge received it, milliseconds since 1970. */
+  readonly received: number
+  readonly events: readonly TrackedEvent[]
+}
+
+export interface ContainerDefinition {
+  readonly id: string
+  readonly partitionKey: { readonly paths: readonly string[]; readonly kind: 'Hash'; readonly version: 2 }
+  readonly indexingPolicy: {
+    readonly indexingMode: 'consistent'
+    readonly automatic: true
+    readonly includedPaths: readonly { readonly path: string }[]
+    readonly excludedPaths: readonly { readonly path: string }[]
+  }
+  /** Seconds; -1 keeps documents unless they carry their own. */
+  readonly defaultTtl?: number
+}
+
+const DAY_S = 86_400
+
+/** Clicks. Only what the history read orders by is indexed: each further path costs RU on every write. */
+export const EVENTS_CONTAINER: ContainerDefinition = {
+  id: 'events',
+  partitionKey: { paths: ['/visitor'], kind: 'Hash', version: 2 },
+  indexingPolicy: {
+    indexingMode: 'consistent',
+    automatic: true,
+    includedPaths: [{ path: '/at/?' }],
+    excludedPaths: [{ path: '/*' }],
+  },
+  defaultTtl: 90 * DAY_S,
+}
+
+export const CONTAINERS: readonly ContainerDefinition[] = [EVENTS_CONTAINER]

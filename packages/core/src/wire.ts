@@ -1,0 +1,105 @@
+import type { Issue } from './error.ts'
+import type { EventKind, TrackedEvent } from './event/event.ts'
+
+// Wire protocol version 1: docs/wire-protocol.md.
+
+export const STRATEGIES = ['for-you', 'similar', 'trending'] as const
+export type Strategy = (typeof STRATEGIES)[number]
+
+export const MAX_CANDIDATES = 1_000
+export const MAX_LIST_LENGTH = 200
+export const DEFAULT_LIST_LENGTH = 20
+
+export interface EventsRequest {
+  readonly batch: string
+  readonly visitor: string
+  readonly session?: string
+  readonly events: readonly TrackedEvent[]
+}
+
+export interface EventsResponse {
+  readonly batch: string
+  readonly accepted: number
+  readonly rejected: readonly Issue[]
+  /** The batch had been stored before; nothing was written now. */
+  readonly duplicate: boolean
+  readonly session: string
+  readonly diagnostics?: { readonly cosmosMs: number; readonly ru: number }
+}
+
+export interface VisitorResponse {
+  readonly visitor: string
+}
+
+export interface RankRequest {
+  readonly slot: string
+  readonly visitor?: string
+  readonly session?: string
+  readonly strategy?: Strategy
+  /** What `similar` starts from. */
+  readonly item?: string
+  readonly candidates?: readonly string[]
+  readonly k?: number
+  readonly exclude?: readonly string[]
+  readonly recent?: readonly TrackedEvent[]
+  readonly history?: 'full' | 'recent'
+}
+
+export interface RankedItem {
+  readonly id: string
+  /** null: the model does not know this candidate. */
+  readonly score: number | null
+  readonly because?: { readonly item: string; readonly kind: EventKind | 'custom' }
+}
+
+/** Who computed the scores: ONNX graphs, core's TypeScript, or nobody (lists that need no model of the visitor). */
+export type EngineName = 'ort' | 'core' | 'none'
+
+export interface RankDiagnostics {
+  readonly historyMs: number
+  readonly rankMs: number
+  readonly ru: number
+  readonly engine: EngineName
+  readonly candidates: number
+  readonly events: number
+}
+
+export interface RankResponse {
+  readonly decision: string
+  readonly slot: string
+  readonly strategy: Strategy
+  readonly epoch: number
+  readonly delta: number
+  /** The stored history was at least as new as the session token asked for. */
+  readonly fresh: boolean
+  readonly session?: string
+  readonly items: readonly RankedItem[]
+  readonly diagnostics?: RankDiagnostics
+}
+
+export interface ServingState {
+  readonly epoch: number
+  readonly delta: number
+  /** Session token up to which clicks are contained in what is served; null before the first delta. */
+  readonly through: string | null
+  readonly created: string
+  readonly swappedAt: string
+  readonly items: number
+  readonly engine: EngineName
+}
+
+export interface ModelsResponse {
+  readonly serving: ServingState | null
+  readonly epochs: readonly number[]
+}
+
+/** RFC 9457 problem details. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: string
+  readonly detail: string
+  readonly requestId: string
+  readonly issues?: readonly Issue[]
+}
