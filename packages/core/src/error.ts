@@ -28,7 +28,8 @@ export function describe(value: unknown): string {
   if (value === null) return 'null'
   if (value === undefined) return 'nothing'
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
+    return String(value)
   if (Array.isArray(value)) return `array of ${value.length}`
   return typeof value
 }

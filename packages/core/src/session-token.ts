@@ -51,7 +51,9 @@ export function parseSessionToken(text: string): SessionToken {
 export function formatSessionToken(token: SessionToken): string {
   return [...token]
     .map(([range, { version, globalLsn, regions }]) =>
-      [`${range}:${version}`, globalLsn, ...[...regions].map(([region, lsn]) => `${region}=${lsn}`)].join('#'),
+      [`${range}:${version}`, globalLsn, ...[...regions].map(([region, lsn]) => `${region}=${lsn}`)].join(
+        '#',
+      ),
     )
     .join(',')
 }
@@ -90,7 +92,10 @@ export function covers(have: SessionToken, want: SessionToken): boolean {
     const seen = have.get(range)
     if (seen !== undefined) {
       if (!reached(seen, wanted)) return false
-    } else if (have.size === 0 || ![...have.values()].every((progress) => progress.globalLsn >= wanted.globalLsn)) {
+    } else if (
+      have.size === 0 ||
+      ![...have.values()].every((progress) => progress.globalLsn >= wanted.globalLsn)
+    ) {
       return false
     }
   }

@@ -7,5 +7,7 @@ declare class TextDecoder {
   decode(bytes: ArrayBuffer | ArrayBufferView): string
 }
 declare const crypto: {
-  readonly subtle: { digest(algorithm: 'SHA-256', bytes: ArrayBuffer | ArrayBufferView): Promise<ArrayBuffer> }
+  readonly subtle: {
+    digest(algorithm: 'SHA-256', bytes: ArrayBuffer | ArrayBufferView): Promise<ArrayBuffer>
+  }
 }

@@ -45,7 +45,9 @@ export const MAX_RECENT_EVENTS = 50
 const CUSTOM_KIND = /^custom:[a-z0-9-]{1,40}$/
 
 export function isEventKind(kind: unknown): kind is EventKind {
-  return typeof kind === 'string' && ((EVENT_KINDS as readonly string[]).includes(kind) || CUSTOM_KIND.test(kind))
+  return (
+    typeof kind === 'string' && ((EVENT_KINDS as readonly string[]).includes(kind) || CUSTOM_KIND.test(kind))
+  )
 }
 
 /** Whether events of this kind must name an item. */

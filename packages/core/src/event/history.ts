@@ -50,7 +50,8 @@ export function toHistory(events: Iterable<TrackedEvent>, limit: number): Histor
     if (kind === undefined || event.item === undefined) continue
     const last = history.at(-1)
     if (last?.item === event.item && last.kind !== kind) {
-      if (PRECEDENCE[kind] > PRECEDENCE[last.kind]) history[history.length - 1] = { item: event.item, kind, at: event.at }
+      if (PRECEDENCE[kind] > PRECEDENCE[last.kind])
+        history[history.length - 1] = { item: event.item, kind, at: event.at }
       continue
     }
     history.push({ item: event.item, kind, at: event.at })
@@ -66,7 +67,9 @@ export function disliked(events: Iterable<TrackedEvent>): Set<string> {
     const earlier = opinion.get(event.item)
     if (earlier === undefined || event.at >= earlier.at) opinion.set(event.item, event)
   }
-  return new Set([...opinion.values()].flatMap((event) => (event.kind === 'dislike' ? [event.item as string] : [])))
+  return new Set(
+    [...opinion.values()].flatMap((event) => (event.kind === 'dislike' ? [event.item as string] : [])),
+  )
 }
 
 /** Index of the first step of the newest visit: after the last gap of 30 minutes or more. */

@@ -70,7 +70,12 @@ function parseEvent(input: unknown, now: number, path: string, issues: Issue[]):
   } else if (at < now - MAX_EVENT_AGE_MS) {
     fail('at', 'EVENT_TOO_OLD', 'is older than 90 days', `at least ${now - MAX_EVENT_AGE_MS}`)
   } else if (at > now + MAX_CLOCK_AHEAD_MS) {
-    fail('at', 'EVENT_IN_FUTURE', 'is more than 24 h ahead of the edge', `at most ${now + MAX_CLOCK_AHEAD_MS}`)
+    fail(
+      'at',
+      'EVENT_IN_FUTURE',
+      'is more than 24 h ahead of the edge',
+      `at most ${now + MAX_CLOCK_AHEAD_MS}`,
+    )
   }
 
   const text = (name: string, code: string, max: number): string | undefined => {
@@ -101,8 +106,10 @@ function parseEvent(input: unknown, now: number, path: string, issues: Issue[]):
   const value = number('value', 'EVENT_VALUE_INVALID', Number.isFinite, 'a finite number')
 
   if (isEventKind(kind) && issues.length === before) {
-    if (item === undefined && needsItem(kind)) fail('item', 'EVENT_ITEM_MISSING', `is required for ${kind}`, 'item id')
-    if (query === undefined && kind === 'search') fail('query', 'EVENT_QUERY_MISSING', 'is required for search', 'text')
+    if (item === undefined && needsItem(kind))
+      fail('item', 'EVENT_ITEM_MISSING', `is required for ${kind}`, 'item id')
+    if (query === undefined && kind === 'search')
+      fail('query', 'EVENT_QUERY_MISSING', 'is required for search', 'text')
   }
   if (issues.length > before) return undefined
   return {

@@ -1,0 +1,7 @@
+export * from './delta.ts'
+export * from './errors.ts'
+export * from './golden.ts'
+export * from './manifest.ts'
+export * from './quantize.ts'
+export * from './read.ts'
+export * from './safetensors.ts'

@@ -1,0 +1,186 @@
+import { ArtifactError } from '../artifact/errors.ts'
+import { readDelta, type DeltaContent, type DeltaHeader } from '../artifact/delta.ts'
+import type { Manifest } from '../artifact/manifest.ts'
+import { quantizeRows } from '../artifact/quantize.ts'
+import type { ModelData } from '../artifact/read.ts'
+import { CONTEXT_NAMES, FEATURE_NAMES } from './features.ts'
+import type { Scanner } from './scan.ts'
+import { topK } from './top-k.ts'
+import { readWeights, type StandardWeights } from './weights.ts'
+
+/** How many popular items are kept in order for lists that know nothing of the visitor. */
+const POPULAR_KEPT = 500
+const MIN_SPARE_ROWS = 256
+
+/**
+ * One epoch and the deltas applied to it, as ranking reads it. Rows are only ever appended, and `delta` goes up with
+ * every change: who computes across an `await` compares it before and after.
+ */
+export class ServingModel {
+  readonly manifest: Manifest
+  readonly dim: number
+  readonly neighbours: number
+  readonly weights: StandardWeights | undefined
+  readonly scanner: Scanner
+  /** Rows in use, N. */
+  items: number
+  delta = 0
+  /** Session token up to which clicks are contained. */
+  through: string | null = null
+  /** [N] and more: capacity grows */
+  ids: string[]
+  factors: Float32Array
+  srItems: Uint32Array
+  srScores: Uint8Array
+  srScales: Float32Array
+  srSums: Float32Array
+  popularity: Float32Array
+  trend: Float32Array
+  readonly #rowOf: Map<string, number>
+  #popular: Uint32Array | undefined
+  #trending: Uint32Array | undefined
+
+  /**
+   * Takes the arrays of `data` over; their content changes with deltas.
+   *
+   * @param makeScanner - makes a scanner of this width and capacity
+   * @throws {ArtifactError} `ARTIFACT_FEATURE_UNKNOWN`, `ARTIFACT_SHAPE_MISMATCH`
+   */
+  constructor(manifest: Manifest, data: ModelData, makeScanner: (dim: number, capacity: number) => Scanner) {
+    checkNames('features', manifest.features, FEATURE_NAMES)
+    checkNames('context', manifest.context, CONTEXT_NAMES)
+    this.manifest = manifest
+    this.dim = manifest.dim
+    this.neighbours = manifest.neighbours
+    this.items = manifest.items
+    this.weights = data.weights && readWeights(data.weights, manifest.dim, manifest.historyLength)
+    this.ids = [...data.ids]
+    this.#rowOf = new Map(data.ids.map((id, row) => [id, row]))
+    this.factors = data.factors
+    this.srItems = data.srItems
+    this.srScores = data.srScores
+    this.srScales = data.srScales
+    this.srSums = data.srSums
+    this.popularity = data.popularity
+    this.trend = data.trend
+    this.scanner = makeScanner(manifest.dim, manifest.items + Math.max(MIN_SPARE_ROWS, manifest.items >> 6))
+    this.scanner.quantized.set(data.quantized)
+    this.scanner.scales.set(data.scales)
+  }
+
+  get epoch(): number {
+    return this.manifest.epoch
+  }
+
+  /** Row of an item; undefined when the model has not met it. */
+  rowOf(id: string): number | undefined {
+    return this.#rowOf.get(id)
+  }
+
+  /** Rows by decayed count, best first, at most 500. */
+  get popular(): Uint32Array {
+    return (this.#popular ??= this.#order(this.popularity, this.trend))
+  }
+
+  /** Rows by count of the newest time, best first, at most 500. */
+  get trending(): Uint32Array {
+    return (this.#trending ??= this.#order(this.trend, this.popularity))
+  }
+
+  /**
+   * Applies the next delta, all of it or nothing, in one turn of the event loop. One that has been applied is ignored.
+   *
+   * @returns false when it had been applied before
+   * @throws {ArtifactError} `DELTA_EPOCH_MISMATCH`, `DELTA_GAP`, `ARTIFACT_MALFORMED`, `ARTIFACT_SHAPE_MISMATCH`
+   */
+  apply(header: DeltaHeader, tensors: Uint8Array): boolean {
+    if (header.epoch !== this.epoch) {
+      throw new ArtifactError(
+        'DELTA_EPOCH_MISMATCH',
+        `delta: expected epoch ${this.epoch}, received ${header.epoch}`,
+      )
+    }
+    if (header.delta <= this.delta) return false
+    if (header.delta !== this.delta + 1) {
+      throw new ArtifactError('DELTA_GAP', `delta: expected ${this.delta + 1}, received ${header.delta}`)
+    }
+    const known = header.items.find((id) => this.#rowOf.has(id))
+    if (known !== undefined || new Set(header.items).size !== header.items.length) {
+      throw new ArtifactError(
+        'ARTIFACT_MALFORMED',
+        `delta: ${known === undefined ? 'an item twice' : `item ${known} is not new`}`,
+      )
+    }
+    const content = readDelta(tensors, this.items + header.items.length, this.dim, this.neighbours)
+    this.#append(header.items)
+    this.#write(content)
+    this.delta = header.delta
+    if (header.through !== null) this.through = header.through
+    return true
+  }
+
+  #append(ids: readonly string[]): void {
+    const items = this.items + ids.length
+    if (items > this.popularity.length) {
+      const capacity = Math.max(items, Math.ceil(this.popularity.length * 1.1) + MIN_SPARE_ROWS)
+      this.factors = grown(this.factors, capacity * this.dim)
+      this.srItems = grown(this.srItems, capacity * this.neighbours)
+      this.srScores = grown(this.srScores, capacity * this.neighbours)
+      this.srScales = grown(this.srScales, capacity)
+      this.srSums = grown(this.srSums, capacity)
+      this.popularity = grown(this.popularity, capacity)
+      this.trend = grown(this.trend, capacity)
+    }
+    this.scanner.reserve(items)
+    for (const id of ids) {
+      const row = this.items++
+      this.ids[row] = id
+      this.#rowOf.set(id, row)
+      this.srItems.fill(0xffff_ffff, row * this.neighbours, (row + 1) * this.neighbours)
+    }
+  }
+
+  #write({ factors, neighbours, popularity }: DeltaContent): void {
+    const { dim, neighbours: k } = this
+    factors?.rows.forEach((row, index) => {
+      const values = factors.factors.subarray(index * dim, (index + 1) * dim)
+      this.factors.set(values, row * dim)
+      quantizeRows(values, dim, this.scanner, row)
+    })
+    neighbours?.rows.forEach((row, index) => {
+      this.srItems.set(neighbours.items.subarray(index * k, (index + 1) * k), row * k)
+      this.srScores.set(neighbours.scores.subarray(index * k, (index + 1) * k), row * k)
+      this.srScales[row] = neighbours.scales[index]!
+      this.srSums[row] = neighbours.sums[index]!
+    })
+    if (popularity === undefined) return
+    popularity.rows.forEach((row, index) => {
+      this.popularity[row] = popularity.popularity[index]!
+      this.trend[row] = popularity.trend[index]!
+    })
+    this.#popular = undefined
+    this.#trending = undefined
+  }
+
+  /** A thousandth of the second breaks ties of the first, so that rows without either come last. */
+  #order(first: Float32Array, second: Float32Array): Uint32Array {
+    const scores = new Float32Array(this.items)
+    for (let row = 0; row < this.items; row++) scores[row] = first[row]! + 1e-3 * second[row]!
+    return topK(scores, POPULAR_KEPT)
+  }
+}
+
+function grown<T extends Float32Array | Uint32Array | Uint8Array>(array: T, length: number): T {
+  const larger = new (array.constructor as new (length: number) => T)(length)
+  larger.set(array)
+  return larger
+}
+
+function checkNames(what: string, received: readonly string[], known: readonly string[]): void {
+  if (received.join() === known.join()) return
+  const odd = received.find((name) => !known.includes(name))
+  throw new ArtifactError(
+    'ARTIFACT_FEATURE_UNKNOWN',
+    `manifest.${what}: expected ${known.join(', ')}; received ${odd ?? received.join(', ')}`,
+  )
+}

@@ -1,0 +1,3 @@
+export * from './events.ts'
+export * from './random.ts'
+export * from './model.ts'
