@@ -1,0 +1,28 @@
+// `npm run check`: the fast, offline inner loop: format, lint, types, unit tests, API snapshot, docs.
+import { checkApi } from './api-snapshot.ts'
+import { checkDocs } from './check-docs.ts'
+import { step, type StepResult } from './run.ts'
+
+/** Everything that needs no browser, no workerd and no network. */
+export async function check({ unit }: { unit: boolean }): Promise<StepResult[]> {
+  const results = [
+    await step('format', ['prettier', '--check', '--log-level=warn', '.'], { quiet: true }),
+    await step('lint', ['oxlint', '--deny-warnings'], { quiet: true }),
+    await step('types', ['tsc', '-b'], { quiet: true }),
+  ]
+  if (unit) {
+    const excluded = ['web', 'workerd', 'cosmos', 'slow'].flatMap((kind) => [
+      '--exclude',
+      `**/*.${kind}.test.ts`,
+    ])
+    results.push(await step('unit', ['vitest', 'run', '--reporter=dot', ...excluded], { quiet: true }))
+  }
+  return [...results, await checkApi(), await checkDocs()]
+}
+
+if (import.meta.main || process.argv[1]?.endsWith('check.ts')) {
+  const results = await check({ unit: true })
+  const failed = results.filter((result) => !result.ok).length
+  console.log(`${results.length - failed} passed, ${failed} failed`)
+  process.exitCode = failed === 0 ? 0 : 1
+}
