@@ -1,0 +1,72 @@
+import type { Random } from '@attune/core'
+import { Hono } from 'hono'
+import type { Config, Site } from './config.ts'
+import type { Batches } from './cosmos/batches.ts'
+import type { Regions } from './cosmos/regions.ts'
+import { cors } from './middleware/cors.ts'
+import { pushKey, siteKey } from './middleware/keys.ts'
+import { onError, onNotFound } from './middleware/problem.ts'
+import { requestId } from './middleware/request-id.ts'
+import type { Models } from './models/models.ts'
+import { postEvents } from './routes/events.ts'
+import { getHealth } from './routes/health.ts'
+import { getModels, putDelta, putEpoch, putFile } from './routes/models.ts'
+import { postRank } from './routes/rank.ts'
+import { postVisitors } from './routes/visitors.ts'
+import type { Visitors } from './visitor.ts'
+
+export type LogLevel = 'info' | 'warn' | 'error'
+
+/** One structured line; never a visitor's id, a key or an event. */
+export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
+
+/** What a request carries through the app. */
+export interface AppEnv {
+  readonly Variables: {
+    readonly requestId: string
+    readonly log: Log
+    readonly site: Site
+  }
+}
+
+/** Everything the app needs from its host. */
+export interface AppDeps {
+  readonly config: Config
+  readonly host: 'node' | 'workerd'
+  readonly batches: Batches
+  readonly regions: Regions
+  readonly models: Models
+  readonly visitors: Visitors
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** Milliseconds of a clock that only goes forward. */
+  readonly elapsed: () => number
+  readonly random: Random
+  readonly log: Log
+  readonly diagnostics: boolean
+  /** Largest artifact file this host has the memory for. */
+  readonly maxFileBytes: number
+}
+
+/** The edge: one app, two hosts. Does nothing until it is asked. */
+export function createApp(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  app.onError(onError)
+  app.notFound(onNotFound)
+  app.use('*', requestId(deps))
+  app.get('/healthz', (c) => getHealth(deps, c))
+
+  app.use('/v1/*', cors(deps.config.sites))
+  const page = siteKey(deps.config)
+  app.post('/v1/visitors', page, (c) => postVisitors(deps, c))
+  app.post('/v1/events', page, (c) => postEvents(deps, c))
+  app.post('/v1/rank', page, (c) => postRank(deps, c))
+
+  app.use('/v1/models', pushKey(deps.config))
+  app.use('/v1/models/*', pushKey(deps.config))
+  app.get('/v1/models', (c) => getModels(deps, c))
+  app.put('/v1/models/files/:sha256', (c) => putFile(deps, c))
+  app.put('/v1/models/:epoch', (c) => putEpoch(deps, c))
+  app.put('/v1/models/:epoch/deltas/:delta', (c) => putDelta(deps, c))
+  return app
+}

@@ -1,0 +1,231 @@
+import { CodedError, DATABASE, describe, type Issue } from '@attune/core'
+
+export type ConfigErrorCode = 'CONFIG_INVALID'
+
+/** The edge cannot start. `issues` names every setting that is wrong, and so does the message. */
+export class ConfigError extends CodedError<ConfigErrorCode> {
+  override readonly name = 'ConfigError'
+}
+
+/** A website whose pages may talk to this edge. */
+export interface Site {
+  /** Part of every visitor's partition key; never change it. `[a-z0-9-]{1,40}` */
+  readonly id: string
+  /** Public keys, all valid at once: rotation adds the new one first. */
+  readonly keys: readonly string[]
+  /** Origins that may call; absent: any. */
+  readonly origins?: readonly string[]
+}
+
+/** An Ed25519 public key (RFC 8037). */
+export interface VerifyKey {
+  readonly kty: 'OKP'
+  readonly crv: 'Ed25519'
+  readonly x: string
+  readonly kid?: string
+}
+
+export interface CosmosConfig {
+  /** Base URLs without a trailing slash; the first is the write region. */
+  readonly endpoints: readonly string[]
+  readonly key: string
+  readonly database: string
+  /** Name of the region to read from first, as the account document spells it. */
+  readonly readRegion?: string
+}
+
+export interface Config {
+  readonly sites: readonly Site[]
+  readonly pushKeys: readonly string[]
+  /** Signs visitor handles. The first signs, all verify: rotation puts the new one in front. */
+  readonly visitorSecrets: readonly string[]
+  readonly verifyKeys: readonly VerifyKey[]
+  readonly cosmos: CosmosConfig
+  /** Put timings and RU into answers. */
+  readonly diagnostics: boolean
+  /** Days a batch is kept; absent: the container's own TTL. */
+  readonly retentionDays?: number
+}
+
+const SITE_ID = /^[a-z0-9-]{1,40}$/
+const MIN_SECRET_LENGTH = 16
+
+/** Names of the settings; `wrangler.jsonc` and containers use the same. */
+export type Environment = Readonly<Record<string, unknown>>
+
+/**
+ * Bindings or environment variables → configuration.
+ *
+ * @throws {ConfigError} `CONFIG_INVALID`, once, listing every problem
+ */
+export function readConfig(env: Environment): Config {
+  const issues: Issue[] = []
+  const fail = (path: string, expected: string, received: unknown): void => {
+    const shown =
+      /KEY|SECRET/.test(path) && typeof received === 'string'
+        ? `${received.length} characters`
+        : describe(received)
+    issues.push({
+      path,
+      code: 'SETTING_INVALID',
+      message: `${path}: expected ${expected}, received ${shown}`,
+      expected,
+    })
+  }
+  const text = (name: string): string | undefined => {
+    const value = env[name]
+    return typeof value === 'string' && value !== '' ? value : undefined
+  }
+  const list = (name: string, expected: string, valid: (entry: string) => boolean): string[] => {
+    const entries = (text(name) ?? '').split(',').flatMap((entry) => entry.trim() || [])
+    if (entries.length === 0) fail(name, expected, undefined)
+    for (const entry of entries) if (!valid(entry)) fail(name, expected, entry)
+    return entries
+  }
+  const json = (name: string, expected: string): unknown => {
+    const value = env[name]
+    if (typeof value !== 'string') return value
+    try {
+      return JSON.parse(value)
+    } catch {
+      fail(name, expected, 'text that is not JSON')
+      return undefined
+    }
+  }
+  const secret = (entry: string) => entry.length >= MIN_SECRET_LENGTH
+
+  const sites = readSites(json('ATTUNE_SITES', 'JSON'), fail)
+  const verifyKeys = readVerifyKeys(json('ATTUNE_VERIFY_KEYS', 'JSON'), fail)
+  const pushKeys = list(
+    'ATTUNE_PUSH_KEYS',
+    `keys of at least ${MIN_SECRET_LENGTH} characters, joined by commas`,
+    secret,
+  )
+  const visitorSecrets = list(
+    'ATTUNE_VISITOR_SECRETS',
+    `secrets of at least ${MIN_SECRET_LENGTH} characters`,
+    secret,
+  )
+  const endpoints = list('COSMOS_ENDPOINTS', 'http(s) URLs, the write region first', isHttpUrl)
+  const key = text('COSMOS_KEY')
+  if (key === undefined || !isBase64(key)) fail('COSMOS_KEY', 'the account key in base64', key)
+  const days = text('ATTUNE_RETENTION_DAYS')
+  if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) fail('ATTUNE_RETENTION_DAYS', '1 to 9999', days)
+  const diagnostics = text('ATTUNE_DIAGNOSTICS')
+  if (diagnostics !== undefined && !['true', 'false'].includes(diagnostics))
+    fail('ATTUNE_DIAGNOSTICS', 'true or false', diagnostics)
+
+  for (const site of sites) {
+    const clash = site.keys.find((siteKey) => pushKeys.includes(siteKey))
+    if (clash !== undefined)
+      fail('ATTUNE_PUSH_KEYS', `keys that are not public keys of site ${site.id}`, clash)
+  }
+  if (issues.length > 0) {
+    const lines = issues.map((issue) => `  ${issue.message}`).join('\n')
+    throw new ConfigError(
+      'CONFIG_INVALID',
+      `the edge cannot start, ${issues.length} settings are wrong:\n${lines}`,
+      { issues },
+    )
+  }
+  const readRegion = text('COSMOS_READ_REGION')
+  return {
+    sites,
+    pushKeys,
+    visitorSecrets,
+    verifyKeys,
+    cosmos: {
+      endpoints: endpoints.map(normalEndpoint),
+      key: key ?? '',
+      database: text('COSMOS_DATABASE') ?? DATABASE,
+      ...(readRegion !== undefined && { readRegion }),
+    },
+    diagnostics: diagnostics === 'true',
+    ...(days !== undefined && { retentionDays: Number(days) }),
+  }
+}
+
+type Fail = (path: string, expected: string, received: unknown) => void
+
+function readSites(input: unknown, fail: Fail): Site[] {
+  if (!Array.isArray(input) || input.length === 0) {
+    fail(
+      'ATTUNE_SITES',
+      'JSON like [{"id":"shop","keys":["pk_…"],"origins":["https://shop.example"]}]',
+      input,
+    )
+    return []
+  }
+  const seen = new Set<string>()
+  return input.flatMap((entry: unknown, index): Site[] => {
+    const path = `ATTUNE_SITES[${index}]`
+    const { id, keys, origins } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<
+      string,
+      unknown
+    >
+    if (typeof id !== 'string' || !SITE_ID.test(id)) fail(`${path}.id`, 'a–z, 0–9 and -, 1 to 40 of them', id)
+    else if (seen.has(id)) fail(`${path}.id`, 'an id of its own', id)
+    else seen.add(id)
+    const good =
+      Array.isArray(keys) &&
+      keys.length > 0 &&
+      keys.every((key) => typeof key === 'string' && key.length >= 8)
+    if (!good)
+      fail(
+        `${path}.keys`,
+        'one or more keys of at least 8 characters',
+        Array.isArray(keys) ? keys.length : keys,
+      )
+    const listed =
+      origins === undefined ||
+      (Array.isArray(origins) && origins.every((o) => typeof o === 'string' && isOrigin(o)))
+    if (!listed) fail(`${path}.origins`, 'origins like https://shop.example', origins)
+    for (const key of good ? (keys as string[]) : []) {
+      if (seen.has(`key ${key}`)) fail(`${path}.keys`, 'keys that no other site has', 'one used twice')
+      seen.add(`key ${key}`)
+    }
+    if (!good || !listed || typeof id !== 'string') return []
+    return [{ id, keys: keys as string[], ...(origins !== undefined && { origins: origins as string[] }) }]
+  })
+}
+
+function readVerifyKeys(input: unknown, fail: Fail): VerifyKey[] {
+  if (!Array.isArray(input) || input.length === 0) {
+    fail('ATTUNE_VERIFY_KEYS', 'a JSON array of public Ed25519 keys (JWK)', input)
+    return []
+  }
+  return input.flatMap((entry: unknown, index): VerifyKey[] => {
+    const { kty, crv, x, d, kid } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<
+      string,
+      unknown
+    >
+    const path = `ATTUNE_VERIFY_KEYS[${index}]`
+    if (d !== undefined) fail(path, 'a public key', 'a private one; take its "d" out')
+    if (kty !== 'OKP' || crv !== 'Ed25519' || typeof x !== 'string') {
+      fail(path, 'a JWK with kty OKP, crv Ed25519 and x', entry)
+      return []
+    }
+    return [{ kty, crv, x, ...(typeof kid === 'string' && { kid }) }]
+  })
+}
+
+/** One spelling per endpoint: no default port, no slash at the end. */
+export function normalEndpoint(endpoint: string): string {
+  return new URL(endpoint).href.replace(/\/+$/, '')
+}
+
+function isHttpUrl(text: string): boolean {
+  try {
+    return ['http:', 'https:'].includes(new URL(text).protocol)
+  } catch {
+    return false
+  }
+}
+
+function isOrigin(text: string): boolean {
+  return isHttpUrl(text) && new URL(text).origin === text
+}
+
+function isBase64(text: string): boolean {
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(text) && text.length % 4 === 0
+}

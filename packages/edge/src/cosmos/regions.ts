@@ -1,0 +1,104 @@
+import { normalEndpoint, type CosmosConfig } from '../config.ts'
+import type { CosmosFetch } from './request.ts'
+
+interface Location {
+  readonly name: string
+  readonly endpoint: string
+}
+
+const REFRESH_AFTER_MS = 5_000
+const ACCOUNT_TIMEOUT_MS = 2_000
+
+/**
+ * Which regions there are and which takes writes. Starts from the configured endpoints; the account document, read
+ * behind responses once something went wrong or a read region is configured, corrects it after a failover.
+ */
+export class Regions {
+  readonly #config: CosmosConfig
+  readonly #fetch: CosmosFetch
+  readonly #now: () => number
+  #write: string
+  #readable: readonly string[]
+  #wanted: boolean
+  #asked = -Infinity
+
+  constructor(config: CosmosConfig, cosmosFetch: CosmosFetch, now: () => number) {
+    this.#config = config
+    this.#fetch = cosmosFetch
+    this.#now = now
+    this.#write = config.endpoints[0] ?? ''
+    this.#readable = config.endpoints
+    this.#wanted = config.readRegion !== undefined
+  }
+
+  get write(): string {
+    return this.#write
+  }
+
+  /**
+   * Endpoints in the order a read tries them: the nearest, the write region, the others. A single region is tried twice,
+   * because its other replicas may be further.
+   */
+  get read(): readonly string[] {
+    const order = [...new Set([this.#readable[0] ?? this.#write, this.#write, ...this.#readable])]
+    return order.length === 1 ? [this.#write, this.#write] : order
+  }
+
+  /** Something answered as if the list were wrong: look at the account document when there is time. */
+  suspect(): void {
+    this.#wanted = true
+  }
+
+  /** Reads the account document if that was asked for and not done lately. Never throws. */
+  async refresh(): Promise<void> {
+    const now = this.#now()
+    if (!this.#wanted || now - this.#asked < REFRESH_AFTER_MS) return
+    this.#asked = now
+    for (const endpoint of new Set([...this.#config.endpoints, ...this.#readable])) {
+      try {
+        const answer = await this.#fetch({
+          endpoint,
+          verb: 'GET',
+          type: '',
+          link: '',
+          path: '',
+          timeoutMs: ACCOUNT_TIMEOUT_MS,
+        })
+        this.#learn(answer.body)
+        this.#wanted = false
+        return
+      } catch {
+        // The next endpoint may know; if none does, the list stays as it was.
+      }
+    }
+  }
+
+  #learn(account: unknown): void {
+    const { writableLocations, readableLocations } = (account ?? {}) as Record<string, unknown>
+    const write = locations(writableLocations)[0]
+    const readable = locations(readableLocations)
+    if (write !== undefined) this.#write = write.endpoint
+    if (readable.length === 0) return
+    const near = readable.filter(({ name }) => name === this.#config.readRegion)
+    // Without a named region the operator's own order stands for what is near.
+    const known = this.#config.endpoints.filter((endpoint) =>
+      readable.some((location) => location.endpoint === endpoint),
+    )
+    this.#readable = [
+      ...new Set([
+        ...near.map(({ endpoint }) => endpoint),
+        ...known,
+        ...readable.map(({ endpoint }) => endpoint),
+      ]),
+    ]
+  }
+}
+
+function locations(input: unknown): Location[] {
+  if (!Array.isArray(input)) return []
+  return input.flatMap((entry: unknown) => {
+    const { name, databaseAccountEndpoint: endpoint } = (entry ?? {}) as Record<string, unknown>
+    if (typeof name !== 'string' || typeof endpoint !== 'string') return []
+    return URL.canParse(endpoint) ? [{ name, endpoint: normalEndpoint(endpoint) }] : []
+  })
+}

@@ -1,0 +1,65 @@
+import { WasmScanner, type ScanExports } from '@attune/core/rank'
+import type { AppDeps, Log } from './app.ts'
+import type { Config } from './config.ts'
+import { Batches } from './cosmos/batches.ts'
+import { Regions } from './cosmos/regions.ts'
+import { createCosmosFetch } from './cosmos/request.ts'
+import { Models } from './models/models.ts'
+import type { ModelStore } from './models/store.ts'
+import { Verifier } from './models/verify.ts'
+import { Current } from './serve/current.ts'
+import type { LoadOrt } from './serve/ort.ts'
+import { createVisitors } from './visitor.ts'
+
+/** What only a host can give. */
+export interface Host {
+  readonly name: 'node' | 'workerd'
+  readonly store: ModelStore
+  readonly scanModule: WebAssembly.Module
+  readonly loadOrt: LoadOrt
+  readonly maxFileBytes: number
+  readonly fetch: typeof fetch
+  readonly log: Log
+}
+
+/** Configuration and host → what the app runs on. No I/O. */
+export function createDeps(config: Config, host: Host): AppDeps {
+  const now = () => Date.now()
+  const cosmosFetch = createCosmosFetch({ key: config.cosmos.key, fetch: host.fetch, now })
+  const regions = new Regions(config.cosmos, cosmosFetch, now)
+  const models = new Models({
+    store: host.store,
+    current: new Current(),
+    verifier: new Verifier(config.verifyKeys),
+    loadOrt: host.loadOrt,
+    makeScanner: (dim, capacity) => new WasmScanner(() => instantiate(host.scanModule), dim, capacity),
+    now,
+    log: host.log,
+  })
+  return {
+    config,
+    host: host.name,
+    batches: new Batches(config.cosmos, regions, cosmosFetch),
+    regions,
+    models,
+    visitors: createVisitors(config.visitorSecrets, (bytes) => crypto.getRandomValues(bytes)),
+    now,
+    elapsed: () => performance.now(),
+    random: () => Math.random(),
+    log: host.log,
+    diagnostics: config.diagnostics,
+    maxFileBytes: host.maxFileBytes,
+  }
+}
+
+function instantiate(module: WebAssembly.Module): ScanExports {
+  return new WebAssembly.Instance(module, { env: { abort: () => undefined } })
+    .exports as unknown as ScanExports
+}
+
+/** Log lines as JSON on standard output, for machines. */
+export const consoleLog: Log = (level, message, fields) => {
+  const line = JSON.stringify({ level, message, ...fields })
+  if (level === 'error') console.error(line)
+  else console.log(line)
+}

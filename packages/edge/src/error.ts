@@ -1,0 +1,25 @@
+import { CodedError } from '@attune/core'
+
+export type EdgeErrorCode =
+  | 'KEY_MISSING' // no key in query or header
+  | 'KEY_UNKNOWN' // not a key of this edge
+  | 'KEY_FORBIDDEN' // a key, but not for this route
+  | 'ORIGIN_FORBIDDEN' // the page's origin is not one of the site's
+  | 'BODY_TOO_LARGE' // more bytes than the route takes
+  | 'BODY_TIMEOUT' // the body did not arrive in time
+  | 'BATCH_TOO_LARGE' // more events than a batch may hold
+  | 'EVENTS_MALFORMED' // the body is not an events request
+  | 'EVENTS_REJECTED' // no event of the batch is good
+  | 'RANK_MALFORMED' // the body is not a rank request
+  | 'VISITORS_MALFORMED' // the body is not a visitors request
+  | 'VISITOR_FORGED' // not a handle this edge gave out for this site
+  | 'MODEL_MISSING' // no epoch to rank with
+  | 'STORE_UNAVAILABLE' // Cosmos throttles, is down or too slow
+  | 'PATH_MALFORMED' // a path parameter is not what it should be
+  | 'ROUTE_UNKNOWN' // no such path
+  | 'INTERNAL' // a defect; the log has more
+
+/** The request cannot be answered as asked. */
+export class EdgeError extends CodedError<EdgeErrorCode> {
+  override readonly name = 'EdgeError'
+}

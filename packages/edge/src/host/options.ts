@@ -1,0 +1,51 @@
+import type { Environment, VerifyKey } from '../config.ts'
+
+/** An edge of one's own machine, for the shop, tests and benches. */
+export interface EdgeOptions {
+  /** Absent or 0: any free one. */
+  readonly port?: number
+  /** Folder for models; absent: forgotten at the end. */
+  readonly persist?: string
+  readonly cosmos: {
+    /** One base URL, or several: the write region first. */
+    readonly endpoint: string | readonly string[]
+    readonly key: string
+    readonly database?: string
+    /** Name of the region to read from first. */
+    readonly readRegion?: string
+  }
+  readonly site: { readonly id: string; readonly key: string }
+  readonly pushKey: string
+  readonly visitorSecret: string
+  /** Public Ed25519 keys of trainers. */
+  readonly verifyKeys: readonly VerifyKey[]
+  /** Origins that may call; absent: any. */
+  readonly origins?: readonly string[]
+  readonly diagnostics?: boolean
+}
+
+export interface RunningEdge {
+  /** Without a slash at the end. */
+  readonly url: string
+  /** Process that serves: workerd's own, or this one. */
+  readonly pid: number
+  close(): Promise<void>
+}
+
+/** The same settings as a deployment has: config.ts reads them. */
+export function environmentOf(options: EdgeOptions): Environment {
+  const { cosmos, site, origins } = options
+  return {
+    ATTUNE_SITES: JSON.stringify([
+      { id: site.id, keys: [site.key], ...(origins !== undefined && { origins }) },
+    ]),
+    ATTUNE_PUSH_KEYS: options.pushKey,
+    ATTUNE_VISITOR_SECRETS: options.visitorSecret,
+    ATTUNE_VERIFY_KEYS: JSON.stringify(options.verifyKeys),
+    COSMOS_ENDPOINTS: [cosmos.endpoint].flat().join(','),
+    COSMOS_KEY: cosmos.key,
+    ...(cosmos.database !== undefined && { COSMOS_DATABASE: cosmos.database }),
+    ...(cosmos.readRegion !== undefined && { COSMOS_READ_REGION: cosmos.readRegion }),
+    ATTUNE_DIAGNOSTICS: String(options.diagnostics ?? false),
+  }
+}

@@ -1,0 +1,72 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Log, LogLevel, Miniflare } from 'miniflare'
+import { bundleWorker, type WorkerBundle } from './bundle.ts'
+import { environmentOf, type EdgeOptions, type RunningEdge } from './options.ts'
+
+export type { EdgeOptions, RunningEdge } from './options.ts'
+
+export const COMPATIBILITY_DATE = '2026-07-01'
+
+let bundled: Promise<WorkerBundle> | undefined
+let starting: Promise<unknown> = Promise.resolve()
+
+/**
+ * Runs the Worker in real workerd on this machine, with R2 and the Durable Object kept in `options.persist`. Several can
+ * run beside each other on one Cosmos.
+ *
+ * @throws when the port is taken, or workerd cannot start
+ */
+export function startWorkerdEdge(options: EdgeOptions): Promise<RunningEdge> {
+  // One at a time, so that the new child process is the one just started.
+  const started = starting.catch(() => undefined).then(() => start(options))
+  starting = started
+  return started
+}
+
+async function start(options: EdgeOptions): Promise<RunningEdge> {
+  const { script, modules } = await (bundled ??= bundleWorker(new URL('../worker.ts', import.meta.url)))
+  const { persist } = options
+  if (persist !== undefined) await mkdir(persist, { recursive: true })
+  const before = new Set(await children('workerd'))
+  const miniflare = new Miniflare({
+    host: '127.0.0.1',
+    port: options.port ?? 0,
+    log: new Log(LogLevel.ERROR),
+    cf: false,
+    compatibilityDate: COMPATIBILITY_DATE,
+    modules: [
+      { type: 'ESModule', path: 'worker.js', contents: script },
+      ...[...modules].map(([path, contents]) => ({ type: 'CompiledWasm' as const, path, contents })),
+    ],
+    bindings: { ...environmentOf(options) } as Record<string, string>,
+    r2Buckets: ['MODELS'],
+    durableObjects: { MODEL_LOG: { className: 'ModelLog', useSQLite: true } },
+    ...(persist !== undefined && {
+      r2Persist: join(persist, 'r2'),
+      durableObjectsPersist: join(persist, 'do'),
+    }),
+  })
+  try {
+    const url = (await miniflare.ready).origin
+    const pid = (await children('workerd')).find((child) => !before.has(child)) ?? 0
+    return { url, pid, close: () => miniflare.dispose() }
+  } catch (error) {
+    await miniflare.dispose().catch(() => undefined)
+    throw error
+  }
+}
+
+/** Direct children of this process by name; empty where there is no /proc. */
+async function children(name: string): Promise<number[]> {
+  const found: number[] = []
+  const tasks = await readdir('/proc/self/task').catch(() => [])
+  for (const task of tasks) {
+    const text = await readFile(`/proc/self/task/${task}/children`, 'utf8').catch(() => '')
+    for (const pid of text.split(' ').filter(Boolean)) {
+      const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+      if (command.trim() === name) found.push(Number(pid))
+    }
+  }
+  return found
+}

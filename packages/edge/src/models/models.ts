@@ -1,0 +1,274 @@
+import { describe, type ModelsResponse, type ServingState } from '@attune/core'
+import { ArtifactError, parseGolden, readDelta, readModel, type Manifest } from '@attune/core/artifact'
+import { CandidateSet, checkGolden, ServingModel, type Scanner } from '@attune/core/rank'
+import type { Log } from '../app.ts'
+import { Epoch, type Current } from '../serve/current.ts'
+import { createOrtEngine, type LoadOrt, type OrtEngine } from '../serve/ort.ts'
+import type { ModelStore, Pointer } from './store.ts'
+import { checkDigest, fileOf, readFiles, type ArtifactFiles, type Verifier } from './verify.ts'
+
+export interface ModelsDeps {
+  readonly store: ModelStore
+  readonly current: Current
+  readonly verifier: Verifier
+  readonly loadOrt: LoadOrt
+  readonly makeScanner: (dim: number, capacity: number) => Scanner
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly log: Log
+}
+
+/** Keeps work going after the response; `waitUntil` of the host. */
+export type Background = (work: Promise<unknown>) => void
+
+/** Isolates look at the shared pointer at most this often. */
+export const REFRESH_MS = 1_000
+const WAIT_POLL_MS = 10
+/** Someone who has been loading for so long was probably abandoned; the next request loads itself. */
+const LOAD_PATIENCE_MS = 15_000
+
+const MODEL_FILES = ['factors', 'tables', 'items', 'weights'] as const
+const GRAPH_FILES = ['encoder', 'ranker'] as const
+
+/** What the epochs of this edge go through: door, store, memory. */
+export class Models {
+  readonly #deps: ModelsDeps
+  #lookedAt = -Infinity
+  #loadingSince: number | undefined
+
+  constructor(deps: ModelsDeps) {
+    this.#deps = deps
+  }
+
+  get serving(): ServingState | null {
+    return this.#deps.current.state
+  }
+
+  async list(): Promise<ModelsResponse> {
+    await this.#ready()
+    return { serving: this.serving, epochs: await this.#deps.store.epochs() }
+  }
+
+  /**
+   * Keeps one file of an artifact.
+   *
+   * @returns false when it was there
+   * @throws {ArtifactError} `ARTIFACT_DIGEST_MISMATCH`
+   */
+  async putFile(sha256: string, bytes: Uint8Array): Promise<boolean> {
+    await checkDigest('file', bytes, { sha256, bytes: bytes.length })
+    if (await this.#deps.store.hasFile(sha256)) return false
+    await this.#deps.store.putFile(sha256, bytes)
+    return true
+  }
+
+  /**
+   * Takes a signed epoch in: verifies all of it, runs the golden vectors through the real engine, makes it durable and
+   * swaps. Whatever fails, what was served goes on being served.
+   *
+   * @throws {ArtifactError} every code but those of deltas
+   */
+  async putEpoch(epoch: number, jws: string): Promise<ServingState> {
+    const { store, current, verifier, now } = this.#deps
+    const manifest = await verifier.manifest(jws)
+    if (manifest.epoch !== epoch) {
+      throw new ArtifactError(
+        'ARTIFACT_EPOCH_STALE',
+        `epoch: expected ${epoch} as in the path, the manifest says ${manifest.epoch}`,
+      )
+    }
+    await this.#ready()
+    this.#checkNewer(manifest, await store.pointer())
+    const files = await readFiles(store, manifest, [...MODEL_FILES, ...GRAPH_FILES, 'golden'])
+    const model = this.#buildModel(manifest, files)
+    const ort = await this.#ort(manifest, files)
+    const activated = new Date(now()).toISOString()
+    try {
+      await checkGolden(model, parseGolden(fileOf(files, 'golden')), ort, new CandidateSet())
+      await store.putManifest(epoch, jws.trim())
+      if (!(await store.activate(epoch, activated))) this.#checkNewer(manifest, await store.pointer())
+    } catch (error) {
+      await ort.release()
+      throw error
+    }
+    const next = new Epoch(model, activated, ort)
+    // Another request may have swapped a newer one in meanwhile.
+    if ((current.epoch?.model.epoch ?? 0) < epoch) current.swap(next)
+    else next.retire()
+    return this.serving ?? stateOf(manifest, activated)
+  }
+
+  /**
+   * Takes the next delta in: verified, made durable in the log, applied. One that was applied before changes nothing.
+   *
+   * @throws {ArtifactError} `DELTA_GAP`, `DELTA_EPOCH_MISMATCH`, `ARTIFACT_SIGNATURE_INVALID`, `ARTIFACT_DIGEST_MISMATCH`,
+   * `ARTIFACT_MALFORMED`, `ARTIFACT_SHAPE_MISMATCH`
+   */
+  async putDelta(epoch: number, delta: number, body: Uint8Array): Promise<ServingState> {
+    const { store, current, verifier } = this.#deps
+    const { header, tensors } = await verifier.delta(body)
+    if (header.epoch !== epoch || header.delta !== delta) {
+      throw new ArtifactError(
+        'DELTA_GAP',
+        `delta: expected ${epoch}/${delta} as in the path, the header says ${header.epoch}/${header.delta}`,
+      )
+    }
+    await this.#ready()
+    if (current.epoch?.model.epoch !== epoch || current.epoch.model.delta < delta - 1) await this.#look()
+    const model = current.epoch?.model
+    if (model?.epoch !== epoch) {
+      throw new ArtifactError(
+        'DELTA_EPOCH_MISMATCH',
+        `delta: expected epoch ${model?.epoch ?? 'none'}, received ${epoch}`,
+      )
+    }
+    if (delta <= model.delta) return this.#state()
+    if (delta > model.delta + 1) {
+      throw new ArtifactError('DELTA_GAP', `delta: expected ${model.delta + 1}, received ${delta}`)
+    }
+    const known = header.items.find((id) => model.rowOf(id) !== undefined)
+    if (known !== undefined || new Set(header.items).size !== header.items.length) {
+      throw new ArtifactError('ARTIFACT_MALFORMED', `delta ${delta}: items that are not new, or one twice`)
+    }
+    // Everything `apply` checks is checked before the log takes it: a log with a bad delta would stop every isolate.
+    readDelta(tensors, model.items + header.items.length, model.dim, model.neighbours)
+    const result = await store.appendDelta(epoch, delta, body)
+    if (result === 'stored' && model.delta === delta - 1) model.apply(header, tensors)
+    else await this.#look()
+    if (result === 'gap') throw new ArtifactError('DELTA_GAP', `delta: ${delta} does not follow the log`)
+    if (result === 'other-epoch')
+      throw new ArtifactError('DELTA_EPOCH_MISMATCH', `delta: epoch ${epoch} is no longer active`)
+    return this.#state()
+  }
+
+  /**
+   * The epoch to rank with. Loads it in a fresh process, once; without one answers at once.
+   *
+   * @param background - gets the loading, so that a visitor who leaves does not stop it
+   */
+  async epoch(background: Background): Promise<Epoch | undefined> {
+    const { current } = this.#deps
+    if (current.epoch?.engine === undefined) await this.#ready(background)
+    return current.epoch
+  }
+
+  /** Follows the shared pointer and warms ORT. For after a response; looks at most once a second. Never throws. */
+  async refresh(): Promise<void> {
+    if (this.#deps.now() - this.#lookedAt < REFRESH_MS) return
+    try {
+      await this.#look()
+    } catch (error) {
+      this.#deps.log('error', 'models could not be refreshed', { error: describeError(error) })
+    }
+  }
+
+  /** Waits by looking at values, never at another request's promise: an abandoned request's promise may not settle. */
+  async #ready(background?: Background): Promise<void> {
+    const { current, now } = this.#deps
+    const usable = () => current.epoch?.engine !== undefined
+    while (!usable()) {
+      if (this.#loadingSince === undefined || now() - this.#loadingSince > LOAD_PATIENCE_MS) {
+        if (now() - this.#lookedAt < REFRESH_MS && current.epoch === undefined) return
+        const look = this.#look()
+        background?.(look.catch(() => undefined))
+        return await look
+      }
+      await new Promise((resolve) => setTimeout(resolve, WAIT_POLL_MS))
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { store, current, now } = this.#deps
+    const started = now()
+    this.#lookedAt = started
+    this.#loadingSince = started
+    try {
+      const pointer = await store.pointer()
+      if (pointer === undefined) return
+      if (current.epoch?.model.epoch !== pointer.epoch) await this.#load(pointer)
+      const epoch = current.epoch
+      if (epoch === undefined) return
+      await this.#catchUp(epoch.model, pointer)
+      if (!epoch.warmed) await this.#warm(epoch)
+    } finally {
+      this.#loadingSince = undefined
+    }
+  }
+
+  async #load(pointer: Pointer): Promise<void> {
+    const { store, current, verifier } = this.#deps
+    const jws = await store.getManifest(pointer.epoch)
+    if (jws === undefined)
+      throw new ArtifactError('ARTIFACT_FILE_MISSING', `epoch ${pointer.epoch}: no manifest in the store`)
+    const manifest = await verifier.manifest(jws)
+    // Digests again: what a store hands back is trusted no more than what a push brings. The golden vectors were met
+    // by these same bytes when the epoch was pushed.
+    const model = this.#buildModel(manifest, await readFiles(store, manifest, MODEL_FILES))
+    await this.#catchUp(model, pointer)
+    const next = new Epoch(model, pointer.activated)
+    if (current.epoch?.model.epoch === pointer.epoch) return
+    if (next.engine === undefined) await this.#warm(next)
+    current.swap(next)
+  }
+
+  async #catchUp(model: ServingModel, pointer: Pointer): Promise<void> {
+    const { store, verifier } = this.#deps
+    while (model.epoch === pointer.epoch && model.delta < pointer.delta) {
+      const bodies = await store.deltasAfter(model.epoch, model.delta)
+      if (bodies.length === 0) return
+      for (const body of bodies) {
+        const { header, tensors } = await verifier.delta(body)
+        model.apply(header, tensors)
+      }
+    }
+  }
+
+  async #warm(epoch: Epoch): Promise<void> {
+    const { store } = this.#deps
+    const { manifest } = epoch.model
+    epoch.warm(await this.#ort(manifest, await readFiles(store, manifest, GRAPH_FILES)))
+  }
+
+  async #ort(manifest: Manifest, files: ArtifactFiles): Promise<OrtEngine> {
+    return createOrtEngine(
+      await this.#deps.loadOrt(),
+      manifest,
+      fileOf(files, 'encoder'),
+      fileOf(files, 'ranker'),
+    )
+  }
+
+  #buildModel(manifest: Manifest, files: ArtifactFiles): ServingModel {
+    const data = readModel(manifest, {
+      factors: fileOf(files, 'factors'),
+      tables: fileOf(files, 'tables'),
+      items: fileOf(files, 'items'),
+      ...(files.weights !== undefined && { weights: files.weights }),
+    })
+    return new ServingModel(manifest, data, this.#deps.makeScanner)
+  }
+
+  #checkNewer(manifest: Manifest, pointer: Pointer | undefined): void {
+    const serving = Math.max(pointer?.epoch ?? 0, this.serving?.epoch ?? 0)
+    if (manifest.epoch > serving) return
+    throw new ArtifactError(
+      'ARTIFACT_EPOCH_STALE',
+      `epoch: expected more than ${serving}, received ${manifest.epoch}`,
+    )
+  }
+
+  #state(): ServingState {
+    const state = this.serving
+    if (state === null) throw new ArtifactError('DELTA_EPOCH_MISMATCH', 'delta: nothing is being served')
+    return state
+  }
+}
+
+function stateOf(manifest: Manifest, swappedAt: string): ServingState {
+  const { epoch, created, items } = manifest
+  return { epoch, delta: 0, through: null, created, swappedAt, items, engine: 'ort' }
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? error.message : describe(error)
+}

@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { serve, type ServerType } from '@hono/node-server'
+import type { AddressInfo } from 'node:net'
+import { createApp } from './app.ts'
+import { readConfig } from './config.ts'
+import { consoleLog, createDeps } from './create.ts'
+import { FileSystemModelStore } from './models/file-system.ts'
+import { loadOrt } from './serve/ort-node.ts'
+import { environmentOf, type EdgeOptions, type RunningEdge } from './host/options.ts'
+
+const MAX_FILE_BYTES = 2_000_000_000
+const CLOSE_GRACE_MS = 5_000
+
+/** Starts the edge in this process; models live in `options.persist`. */
+export function startNodeEdge(options: EdgeOptions & { readonly persist: string }): Promise<RunningEdge> {
+  return serveNode(environmentOf(options), {
+    port: options.port ?? 0,
+    hostname: '127.0.0.1',
+    models: options.persist,
+  })
+}
+
+export interface NodeOptions {
+  /** 0: any free one. */
+  readonly port: number
+  readonly hostname: string
+  /** Folder of the models. */
+  readonly models: string
+}
+
+/**
+ * Serves the edge with settings from an environment.
+ *
+ * @throws {ConfigError} `CONFIG_INVALID`; or the system's error when the port is taken
+ */
+export async function serveNode(
+  env: Readonly<Record<string, unknown>>,
+  options: NodeOptions,
+): Promise<RunningEdge> {
+  const config = readConfig(env)
+  const scanFile = fileURLToPath(import.meta.resolve('@attune/core/scan.wasm'))
+  const deps = createDeps(config, {
+    name: 'node',
+    store: new FileSystemModelStore(options.models),
+    scanModule: await WebAssembly.compile(await readFile(scanFile)),
+    loadOrt,
+    maxFileBytes: MAX_FILE_BYTES,
+    fetch: (input, init) => fetch(input, init),
+    log: consoleLog,
+  })
+  const app = createApp(deps)
+  const background = new Set<Promise<unknown>>()
+  const context = {
+    waitUntil(work: Promise<unknown>): void {
+      const settled = work
+        .catch((error: unknown) => {
+          consoleLog('error', 'background work failed', { error: String(error) })
+        })
+        .finally(() => background.delete(settled))
+      background.add(settled)
+    },
+    passThroughOnException: () => undefined,
+    props: {},
+  }
+  // A container is ready when its model is: load before the first visitor comes.
+  context.waitUntil(deps.models.refresh())
+  const server = await new Promise<ServerType>((resolve, reject) => {
+    const started = serve(
+      {
+        fetch: (request, bindings) => app.fetch(request, bindings, context),
+        port: options.port,
+        hostname: options.hostname,
+      },
+      () => {
+        resolve(started)
+      },
+    )
+    started.once('error', reject)
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://${options.hostname}:${port}`,
+    pid: process.pid,
+    async close() {
+      await closeServer(server)
+      await Promise.allSettled(background)
+    },
+  }
+}
+
+/** Lets requests under way finish, then ends what is still open. */
+function closeServer(server: ServerType): Promise<void> {
+  return new Promise((resolve) => {
+    const end = setTimeout(() => {
+      if ('closeAllConnections' in server) server.closeAllConnections()
+    }, CLOSE_GRACE_MS)
+    server.close(() => {
+      clearTimeout(end)
+      resolve()
+    })
+    if ('closeIdleConnections' in server) server.closeIdleConnections()
+  })
+}

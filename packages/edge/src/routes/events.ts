@@ -1,0 +1,95 @@
+import {
+  describe,
+  formatSessionToken,
+  isUuid,
+  MAX_BATCH_BYTES,
+  MAX_EVENTS_PER_BATCH,
+  mergeSessionTokens,
+  parseEvents,
+  parseSessionToken,
+  type BatchDocument,
+  type EventsResponse,
+  type Issue,
+} from '@attune/core'
+import type { Context } from 'hono'
+import type { AppDeps, AppEnv } from '../app.ts'
+import { EdgeError } from '../error.ts'
+import { field, readJsonObject } from '../middleware/body.ts'
+import { readSession } from './parse-rank.ts'
+
+const DAY_S = 86_400
+
+/** `POST /v1/events`: good events of the batch become one document, whatever is wrong with the others. */
+export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
+  const body = await readJsonObject(c, MAX_BATCH_BYTES, 'EVENTS_MALFORMED')
+  const site = c.var.site
+  const issues: Issue[] = []
+  const batch = field(body, 'batch')
+  const handle = field(body, 'visitor')
+  const events = field(body, 'events')
+  if (!isUuid(batch)) issues.push(malformed('batch', 'a UUID', batch))
+  if (typeof handle !== 'string') issues.push(malformed('visitor', 'a visitor handle', handle))
+  if (!Array.isArray(events)) issues.push(malformed('events', 'an array of events', events))
+  const sent = readSession(field(body, 'session'), issues)
+  if (issues.length > 0 || !isUuid(batch) || typeof handle !== 'string' || !Array.isArray(events)) {
+    throw new EdgeError('EVENTS_MALFORMED', issues.map((issue) => issue.message).join('; '), { issues })
+  }
+  if (events.length > MAX_EVENTS_PER_BATCH) {
+    throw new EdgeError(
+      'BATCH_TOO_LARGE',
+      `events: expected at most ${MAX_EVENTS_PER_BATCH}, received ${events.length}`,
+    )
+  }
+  const visitor = await deps.visitors.verify(site.id, handle)
+  const now = deps.now()
+  const parsed = parseEvents(events, now)
+  if (parsed.events.length === 0) {
+    throw new EdgeError('EVENTS_REJECTED', `events: none of ${events.length} is good`, {
+      issues: parsed.issues,
+    })
+  }
+  const document: BatchDocument = {
+    id: batch.toLowerCase(),
+    visitor: partitionKey(site.id, visitor),
+    site: site.id,
+    at: parsed.events.reduce((newest, event) => Math.max(newest, event.at), 0),
+    received: now,
+    events: parsed.events,
+  }
+  const started = deps.elapsed()
+  const { retentionDays } = deps.config
+  const stored = await deps.batches.create(
+    document,
+    retentionDays === undefined ? undefined : retentionDays * DAY_S,
+  )
+  const answer: EventsResponse = {
+    batch: document.id,
+    accepted: parsed.events.length,
+    rejected: parsed.issues,
+    duplicate: stored.duplicate,
+    session:
+      sent === undefined
+        ? stored.session
+        : formatSessionToken(mergeSessionTokens(parseSessionToken(sent), parseSessionToken(stored.session))),
+    ...(deps.config.diagnostics && {
+      diagnostics: { cosmosMs: Math.round((deps.elapsed() - started) * 1_000) / 1_000, ru: stored.ru },
+    }),
+  }
+  return c.json(answer, 202)
+}
+
+/** Partition key of a visitor's documents. */
+export function partitionKey(site: string, visitor: string): string {
+  return `${site}:${visitor}`
+}
+
+function malformed(path: string, expected: string, received: unknown): Issue {
+  const shown = describe(received)
+  return {
+    path,
+    code: 'FIELD_INVALID',
+    message: `${path}: expected ${expected}, received ${shown}`,
+    expected,
+    received: shown,
+  }
+}

@@ -1,0 +1,30 @@
+import type { Context } from 'hono'
+import type { AppDeps, AppEnv } from '../app.ts'
+import { EdgeError } from '../error.ts'
+import { readJsonObject } from '../middleware/body.ts'
+import { rank } from '../serve/rank.ts'
+import { partitionKey } from './events.ts'
+import { parseRank } from './parse-rank.ts'
+
+/** 1,000 candidates, 1,000 exclusions of 256 characters and 50 events, in UTF-8. */
+const MAX_RANK_BYTES = 600_000
+
+/** `POST /v1/rank`. What keeps the model new happens behind the answer. */
+export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
+  const body = await readJsonObject(c, MAX_RANK_BYTES, 'RANK_MALFORMED')
+  const request = parseRank(body, deps.now())
+  const { site } = c.var
+  const visitor =
+    request.visitor === undefined
+      ? undefined
+      : partitionKey(site.id, await deps.visitors.verify(site.id, request.visitor))
+  const background = (work: Promise<unknown>): void => {
+    c.executionCtx.waitUntil(work)
+  }
+  const epoch = await deps.models.epoch(background)
+  if (epoch === undefined) throw new EdgeError('MODEL_MISSING', 'no epoch was pushed to this edge yet')
+  const answer = await epoch.use((held) => rank(deps, held, request, visitor))
+  background(deps.models.refresh())
+  if (!answer.fresh || deps.config.cosmos.readRegion !== undefined) background(deps.regions.refresh())
+  return c.json(answer)
+}

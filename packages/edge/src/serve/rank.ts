@@ -1,0 +1,158 @@
+import {
+  disliked,
+  formatSessionToken,
+  mergeSessionTokens,
+  parseSessionToken,
+  toHistory,
+  uuidv7,
+  type HistoryItem,
+  type Random,
+  type RankedItem,
+  type RankResponse,
+  type TrackedEvent,
+} from '@attune/core'
+import {
+  explain,
+  MAX_HISTORY_STEPS,
+  rankByPopularity,
+  rankHistory,
+  toRows,
+  type Ranked,
+} from '@attune/core/rank'
+import type { Batches, StoredHistory } from '../cosmos/batches.ts'
+import { EdgeError } from '../error.ts'
+import type { ParsedRankRequest } from '../routes/parse-rank.ts'
+import type { Epoch } from './current.ts'
+
+export interface RankDeps {
+  readonly batches: Batches
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** Milliseconds of a clock that only goes forward. */
+  readonly elapsed: () => number
+  readonly random: Random
+  readonly diagnostics: boolean
+}
+
+const NOTHING_READ: StoredHistory = { events: [], fresh: true, session: undefined, ru: 0, calls: 0 }
+
+/**
+ * Answers a rank request on one epoch: history (at most one Cosmos call while its region keeps up) → list.
+ *
+ * @param visitor - partition key; undefined: nobody is known and nothing is read
+ */
+export async function rank(
+  deps: RankDeps,
+  epoch: Epoch,
+  request: ParsedRankRequest,
+  visitor: string | undefined,
+): Promise<RankResponse> {
+  const started = deps.elapsed()
+  // Lists that are the same for everybody need no history, and cost no RU.
+  const reads = visitor !== undefined && request.history === 'full' && request.strategy === 'for-you'
+  const stored = reads ? await deps.batches.history(visitor, request.session) : NOTHING_READ
+  const read = deps.elapsed()
+
+  const engine = epoch.engine
+  if (engine === undefined)
+    throw new EdgeError('MODEL_MISSING', `epoch ${epoch.model.epoch} is still being prepared`)
+  const { model, scratch } = epoch
+  const events: readonly TrackedEvent[] =
+    request.recent.length === 0 ? stored.events : [...request.recent, ...stored.events]
+  const steps = historyFor(request, events, deps.now())
+    .filter((step) => model.rowOf(step.item) !== undefined)
+    .slice(-MAX_HISTORY_STEPS)
+  const { rows: candidates, unknown } = candidateRows(epoch, request)
+  const query = {
+    history: steps,
+    ...(candidates !== undefined && { candidates }),
+    exclude: excludedRows(epoch, request, events),
+    k: request.k,
+  }
+  const ranked: Ranked =
+    request.strategy === 'trending'
+      ? rankByPopularity(model, model.trending, query)
+      : await rankHistory(model, query, engine, scratch)
+  const items = describeItems(epoch, ranked, steps)
+  for (const id of unknown.slice(0, Math.max(0, request.k - items.length))) items.push({ id, score: null })
+  const done = deps.elapsed()
+  const session = newest(request.session, stored.session)
+  return {
+    decision: uuidv7(deps.now(), deps.random),
+    slot: request.slot,
+    strategy: request.strategy,
+    epoch: model.epoch,
+    delta: ranked.delta,
+    fresh: stored.fresh,
+    ...(session !== undefined && { session }),
+    items,
+    ...(deps.diagnostics && {
+      diagnostics: {
+        historyMs: round(read - started),
+        rankMs: round(done - read),
+        ru: round(stored.ru),
+        engine: ranked.engine,
+        candidates: ranked.considered,
+        events: events.length,
+      },
+    }),
+  }
+}
+
+/** `similar` starts from its item alone: "more like this" says what it says. */
+function historyFor(request: ParsedRankRequest, events: readonly TrackedEvent[], now: number): HistoryItem[] {
+  if (request.strategy === 'similar')
+    return request.item === undefined ? [] : [{ item: request.item, kind: 'click', at: now }]
+  return toHistory(events, 2 * MAX_HISTORY_STEPS)
+}
+
+function candidateRows(
+  { model }: Epoch,
+  { candidates, exclude }: ParsedRankRequest,
+): { rows: number[] | undefined; unknown: string[] } {
+  if (candidates === undefined) return { rows: undefined, unknown: [] }
+  const rows: number[] = []
+  const unknown = new Set<string>()
+  for (const id of candidates) {
+    const row = model.rowOf(id)
+    if (row !== undefined) rows.push(row)
+    else if (!exclude.includes(id)) unknown.add(id)
+  }
+  return { rows, unknown: [...unknown] }
+}
+
+function excludedRows(
+  { model }: Epoch,
+  request: ParsedRankRequest,
+  events: readonly TrackedEvent[],
+): number[] {
+  const ids = [...request.exclude, ...disliked(events)]
+  if (request.strategy === 'similar' && request.item !== undefined) ids.push(request.item)
+  return ids.flatMap((id) => model.rowOf(id) ?? [])
+}
+
+/** Rows → ids with the step that speaks loudest for each; lists that know no visitor give no reasons. */
+function describeItems({ model }: Epoch, ranked: Ranked, steps: readonly HistoryItem[]): RankedItem[] {
+  const history = ranked.engine === 'none' ? undefined : toRows(model, steps)
+  return ranked.rows.map((row, place) => {
+    const index = history === undefined ? undefined : explain(model, history, row)
+    const step = index === undefined ? undefined : steps[index]
+    return {
+      id: model.ids[row] ?? '',
+      score: ranked.scores[place] ?? null,
+      ...(step !== undefined && { because: { item: step.item, kind: step.kind } }),
+    }
+  })
+}
+
+/** What the page should send next: everything it has seen and everything this read has. */
+function newest(sent: string | undefined, read: string | undefined): string | undefined {
+  if (sent === undefined || read === undefined) return read ?? sent
+  return sent === read
+    ? sent
+    : formatSessionToken(mergeSessionTokens(parseSessionToken(sent), parseSessionToken(read)))
+}
+
+function round(value: number): number {
+  return Math.round(value * 1_000) / 1_000
+}
