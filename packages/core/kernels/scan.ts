@@ -20,10 +20,52 @@ function sift(scores: usize, rows: usize, size: i32, start: i32): void {
   store<u32>(rows + (at << 2), row)
 }
 
+/** Sum of the four lanes. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function total(sum: v128): i32 {
+  const pairs = i32x4.add(sum, v128.shuffle<i32>(sum, sum, 2, 3, 0, 1))
+  return i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1)
+}
+
+/** 16 products of int8 at `row` with int16 `low`, `high`, added to four sums. Widening the row costs less than the query. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function dot16(sum: v128, row: usize, low: v128, high: v128): v128 {
+  const bytes = v128.load(row)
+  return i32x4.add(
+    i32x4.add(sum, i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_s(bytes), low)),
+    i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_s(bytes), high),
+  )
+}
+
+let size: i32 = 0
+let threshold: f32 = -Infinity
+
+/** Offers a row to the k best so far. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function offer(score: f32, row: i32, k: i32, outScores: usize, outRows: usize): void {
+  if (size < k) {
+    store<f32>(outScores + (size << 2), score)
+    store<u32>(outRows + (size << 2), row)
+    size++
+    if (size == k) {
+      for (let start = (k >> 1) - 1; start >= 0; start--) sift(outScores, outRows, k, start)
+      threshold = load<f32>(outScores)
+    }
+  } else if (score > threshold) {
+    store<f32>(outScores, score)
+    store<u32>(outRows, row)
+    sift(outScores, outRows, k, 0)
+    threshold = load<f32>(outScores)
+  }
+}
+
 /**
  * The k rows with the largest `scales[row] · (quantized[row] · query)`, unordered.
  *
- * @param query - i8[dim]; dim a multiple of 16
+ * @param query - i16[dim]; dim a multiple of 16
  * @param quantized - i8[count, dim]
  * @param scales - f32[count]
  * @returns how many were written to outScores f32[k] and outRows u32[k]
@@ -38,38 +80,52 @@ export function scan(
   outScores: usize,
   outRows: usize,
 ): i32 {
-  let size = 0
-  let threshold: f32 = -Infinity
+  size = 0
+  threshold = -Infinity
+  if (dim == 64) scan64(query, quantized, scales, count, k, outScores, outRows)
+  else scanAny(query, quantized, scales, count, dim, k, outScores, outRows)
+  return size
+}
+
+/** Width 64, the standard model's: the whole query stays in registers. */
+function scan64(query: usize, quantized: usize, scales: usize, count: i32, k: i32, outScores: usize, outRows: usize): void {
+  const q0 = v128.load(query)
+  const q1 = v128.load(query, 16)
+  const q2 = v128.load(query, 32)
+  const q3 = v128.load(query, 48)
+  const q4 = v128.load(query, 64)
+  const q5 = v128.load(query, 80)
+  const q6 = v128.load(query, 96)
+  const q7 = v128.load(query, 112)
+  let at = quantized
+  for (let row = 0; row < count; row++) {
+    let sum = dot16(i32x4.splat(0), at, q0, q1)
+    let other = dot16(i32x4.splat(0), at + 16, q2, q3)
+    sum = dot16(sum, at + 32, q4, q5)
+    other = dot16(other, at + 48, q6, q7)
+    at += 64
+    offer(<f32>total(i32x4.add(sum, other)) * load<f32>(scales + (row << 2)), row, k, outScores, outRows)
+  }
+}
+
+function scanAny(
+  query: usize,
+  quantized: usize,
+  scales: usize,
+  count: i32,
+  dim: i32,
+  k: i32,
+  outScores: usize,
+  outRows: usize,
+): void {
   let at = quantized
   for (let row = 0; row < count; row++) {
     let sum = i32x4.splat(0)
     for (let c = 0; c < dim; c += 16) {
-      const a = v128.load(at + c)
-      const b = v128.load(query + c)
-      sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_s(i16x8.extmul_low_i8x16_s(a, b)))
-      sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_s(i16x8.extmul_high_i8x16_s(a, b)))
+      const q = query + (c << 1)
+      sum = dot16(sum, at + c, v128.load(q), v128.load(q, 16))
     }
     at += dim
-    const dot =
-      i32x4.extract_lane(sum, 0) +
-      i32x4.extract_lane(sum, 1) +
-      i32x4.extract_lane(sum, 2) +
-      i32x4.extract_lane(sum, 3)
-    const score = <f32>dot * load<f32>(scales + (row << 2))
-    if (size < k) {
-      store<f32>(outScores + (size << 2), score)
-      store<u32>(outRows + (size << 2), row)
-      size++
-      if (size == k) {
-        for (let start = (k >> 1) - 1; start >= 0; start--) sift(outScores, outRows, k, start)
-        threshold = load<f32>(outScores)
-      }
-    } else if (score > threshold) {
-      store<f32>(outScores, score)
-      store<u32>(outRows, row)
-      sift(outScores, outRows, k, 0)
-      threshold = load<f32>(outScores)
-    }
+    offer(<f32>total(sum) * load<f32>(scales + (row << 2)), row, k, outScores, outRows)
   }
-  return size
 }

@@ -62,7 +62,7 @@ export function computeFeatures(
   out: Float32Array,
 ): Float32Array {
   const n = rows.length
-  const { dim, neighbours: k, factors, srItems, srScores, srScales, srSums, popularity, trend } = model
+  const { neighbours: k, srItems, srScores, srScales, srSums, popularity, trend } = model
   const steps = history.rows
   const length = steps.length
   const last = steps[length - 1]!
@@ -90,6 +90,8 @@ export function computeFeatures(
     }
   }
 
+  const cosines = lastCosines(model, steps, rows)
+  const used = Math.min(NEIGHBOUR_STEPS, length)
   for (let place = 0; place < n; place++) {
     const row = rows[place]!
     const at = place * FEATURES
@@ -97,14 +99,9 @@ export function computeFeatures(
     const logPopularity = Math.log1p(popularity[row]!)
     out[at + 3] = logPopularity
     out[at + 4] = Math.log1p(trend[row]!) - logPopularity
-    let best = -1
-    for (let back = 0; back < NEIGHBOUR_STEPS && back < length; back++) {
-      const source = steps[length - 1 - back]! * dim
-      let cosine = 0
-      for (let c = 0; c < dim; c++) cosine += factors[row * dim + c]! * factors[source + c]!
-      if (back === 0) out[at + 9] = cosine
-      if (cosine > best) best = cosine
-    }
+    let best = cosines[place * NEIGHBOUR_STEPS]!
+    out[at + 9] = best
+    for (let back = 1; back < used; back++) best = Math.max(best, cosines[place * NEIGHBOUR_STEPS + back]!)
     out[at + 10] = best
   }
 
@@ -127,4 +124,39 @@ export function computeFeatures(
   context[1] = Math.log1p(popularity[last]!)
   context[2] = steps.indexOf(last, history.visitStart) < length - 1 ? 1 : 0
   return context
+}
+
+/** Cosines `[n, 5]` of candidates to the last 5 steps, newest first; zero past the first step. O(n·5·d). */
+function lastCosines(model: ServingModel, steps: readonly number[], rows: Uint32Array): Float32Array {
+  const { dim, factors } = model
+  // One pass over a candidate's factors for all five: reading rows scattered over the catalogue is what costs.
+  const last = new Float32Array(NEIGHBOUR_STEPS * dim)
+  for (let back = 0; back < NEIGHBOUR_STEPS && back < steps.length; back++) {
+    const source = steps[steps.length - 1 - back]! * dim
+    for (let c = 0; c < dim; c++) last[c * NEIGHBOUR_STEPS + back] = factors[source + c]!
+  }
+  const cosines = new Float32Array(rows.length * NEIGHBOUR_STEPS)
+  for (let place = 0; place < rows.length; place++) {
+    const from = rows[place]! * dim
+    let a = 0
+    let b = 0
+    let c = 0
+    let d = 0
+    let e = 0
+    for (let column = 0, at = 0; column < dim; column++, at += NEIGHBOUR_STEPS) {
+      const value = factors[from + column]!
+      a += value * last[at]!
+      b += value * last[at + 1]!
+      c += value * last[at + 2]!
+      d += value * last[at + 3]!
+      e += value * last[at + 4]!
+    }
+    const to = place * NEIGHBOUR_STEPS
+    cosines[to] = a
+    cosines[to + 1] = b
+    cosines[to + 2] = c
+    cosines[to + 3] = d
+    cosines[to + 4] = e
+  }
+  return cosines
 }

@@ -43,7 +43,10 @@ export interface Scanner {
 
 export const MAX_SCAN_K = 1_024
 const PAGE = 65_536
-const HEADER = 4_096 + 2 * 4 * MAX_SCAN_K
+const MAX_DIM = 2_048
+const SCORES_AT = 2 * MAX_DIM
+const ROWS_AT: number = SCORES_AT + 4 * MAX_SCAN_K
+const HEADER: number = ROWS_AT + 4 * MAX_SCAN_K
 
 /** Scanner on the SIMD kernel; memory O(capacity · (d + 4)). */
 export class WasmScanner implements Scanner {
@@ -81,14 +84,12 @@ export class WasmScanner implements Scanner {
   scan(query: Float32Array, count: number, k: number): ScanResult {
     const size = Math.min(k, MAX_SCAN_K)
     const { memory } = this.#exports
-    quantizeQuery(query, new Int8Array(memory.buffer, 0, this.#dim))
-    const scoresAt = 4_096
-    const rowsAt = scoresAt + 4 * MAX_SCAN_K
-    const length = this.#exports.scan(0, HEADER, this.#scalesAt(), count, this.#dim, size, scoresAt, rowsAt)
+    quantizeQuery(query, new Int16Array(memory.buffer, 0, this.#dim))
+    const length = this.#exports.scan(0, HEADER, this.#scalesAt(), count, this.#dim, size, SCORES_AT, ROWS_AT)
     return {
       length,
-      rows: new Uint32Array(memory.buffer, rowsAt, length),
-      scores: new Float32Array(memory.buffer, scoresAt, length),
+      rows: new Uint32Array(memory.buffer, ROWS_AT, length),
+      scores: new Float32Array(memory.buffer, SCORES_AT, length),
     }
   }
 
@@ -123,7 +124,7 @@ export class TypeScriptScanner implements Scanner {
 
   scan(query: Float32Array, count: number, k: number): ScanResult {
     const dim = this.#dim
-    const q = new Int8Array(dim)
+    const q = new Int16Array(dim)
     quantizeQuery(query, q)
     const scores = new Float32Array(count)
     for (let row = 0; row < count; row++) {
@@ -137,8 +138,8 @@ export class TypeScriptScanner implements Scanner {
   }
 }
 
-/** Query → int8 with a common scale, which no order depends on. */
-function quantizeQuery(query: Float32Array, out: Int8Array): void {
+/** Query → whole numbers of 8 bits, kept as int16 for the kernel, with a common scale that no order depends on. */
+function quantizeQuery(query: Float32Array, out: Int16Array): void {
   let max = 0
   for (let c = 0; c < query.length; c++) max = Math.max(max, Math.abs(query[c]!))
   const scale = max === 0 ? 0 : 127 / max
@@ -146,10 +147,10 @@ function quantizeQuery(query: Float32Array, out: Int8Array): void {
 }
 
 function checkDim(dim: number): void {
-  if (dim % 16 !== 0 || dim < 16 || dim > 4_096) {
+  if (dim % 16 !== 0 || dim < 16 || dim > MAX_DIM) {
     throw new CodedError(
       'SCAN_DIM_UNSUPPORTED',
-      `factor width: expected a multiple of 16 up to 4,096, received ${dim}`,
+      `factor width: expected a multiple of 16 up to ${MAX_DIM}, received ${dim}`,
     )
   }
 }
