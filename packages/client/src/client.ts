@@ -1,0 +1,60 @@
+import type { RankResponse } from '@attune/core'
+import { createRanker, DEFAULT_RANK_TIMEOUT_MS, type RankOptions } from './rank.ts'
+import { createSlots, type SlotOptions } from './slot.ts'
+import type { Lookup } from './template.ts'
+import { assembleTracker, type Tracker, type TrackerOptions } from './tracker.ts'
+
+export interface ClientOptions extends TrackerOptions {
+  /** Items' names, pictures and so on, by id, for slots with a template or a render function. */
+  readonly lookup?: Lookup
+  /** How long a list may take; after that the page stays as it is. Default 1,500. */
+  readonly timeoutMs?: number
+}
+
+export interface Client extends Tracker {
+  /**
+   * The candidates, best first for this visitor. Resolves to undefined, and never rejects, when there is no list in time
+   * or a newer request for the same slot took its place: leave the page as it is then.
+   */
+  rank(candidates: readonly string[], options?: RankOptions): Promise<RankResponse | undefined>
+  /** A list out of the whole catalogue; as `rank`. */
+  recommend(slot: string, options?: RankOptions): Promise<RankResponse | undefined>
+  /** Says how slots of this name are filled, and fills those on the page. Returns a function that takes it back. */
+  slot(name: string, options: SlotOptions): () => void
+  /** Asks again for the slots of this name, or for all. Settles when they are shown. */
+  refresh(name?: string): Promise<void>
+}
+
+const TASTELESS = new Set(['impression', 'search'])
+
+/** Capture, durable delivery, lists and slots. Importable anywhere; does nothing visible without a document. */
+export function createClient(options: ClientOptions): Client {
+  const parts = assembleTracker(options)
+  const { tracker, report, guard } = parts
+  const rank = createRanker({ ...parts, timeoutMs: options.timeoutMs ?? DEFAULT_RANK_TIMEOUT_MS })
+  const slots = createSlots({
+    rank,
+    report,
+    lookup: options.lookup,
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+  })
+  let stop = (): void => {}
+  if (typeof document !== 'undefined') {
+    if (options.observe !== false) guard(() => (stop = slots.watch()))()
+    // After the event has been queued, so that the list asked for contains it.
+    tracker.on('queued', ({ event }) => {
+      if (!TASTELESS.has(event.kind)) queueMicrotask(guard(slots.acted))
+    })
+  }
+  return {
+    ...tracker,
+    rank: (candidates, rankOptions) => rank('default', { ...rankOptions, candidates }),
+    recommend: (slot, rankOptions) => rank(slot, { ...rankOptions, slot }),
+    slot: slots.register,
+    refresh: slots.refresh,
+    close() {
+      stop()
+      tracker.close()
+    },
+  }
+}

@@ -1,0 +1,45 @@
+import type { EventsResponse, RankRequest, RankResponse, TrackedEvent } from '@attune/core'
+import type { ClientError, Report } from './error.ts'
+
+/** What a page may listen to. */
+export interface ClientEvents {
+  /** An event has been handed to the queue. */
+  queued: { readonly event: TrackedEvent }
+  /** The edge has stored a batch (also one that another tab of the site sent). */
+  stored: {
+    readonly events: readonly TrackedEvent[]
+    readonly response: EventsResponse
+    readonly durationMs: number
+  }
+  /** A list came back. */
+  ranked: { readonly request: RankRequest; readonly response: RankResponse; readonly durationMs: number }
+  error: ClientError
+}
+
+export type Listener<Name extends keyof ClientEvents> = (detail: ClientEvents[Name]) => void
+
+export interface Emitter {
+  on<Name extends keyof ClientEvents>(name: Name, listener: Listener<Name>): () => void
+  emit<Name extends keyof ClientEvents>(name: Name, detail: ClientEvents[Name]): void
+}
+
+/** @param report - told when a listener throws; the client goes on */
+export function createEmitter(report: Report): Emitter {
+  const listeners = new Map<keyof ClientEvents, Set<(detail: never) => void>>()
+  return {
+    on(name, listener) {
+      const set = listeners.get(name) ?? new Set()
+      listeners.set(name, set.add(listener))
+      return () => set.delete(listener)
+    },
+    emit(name, detail) {
+      for (const listener of listeners.get(name) ?? []) {
+        try {
+          ;(listener as (detail: unknown) => void)(detail)
+        } catch (cause) {
+          report('PAGE_CODE_FAILED', `a listener of ${JSON.stringify(name)} threw`, { cause })
+        }
+      }
+    },
+  }
+}

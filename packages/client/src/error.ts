@@ -1,0 +1,40 @@
+import { CodedError, type Issue } from '@attune/core'
+
+export type ClientErrorCode =
+  | 'STORAGE_UNAVAILABLE' // IndexedDB cannot be opened: events live only as long as the page
+  | 'STORAGE_FAILED' // a write was refused, for instance for want of room
+  | 'QUEUE_FULL' // the oldest unsent events were given up
+  | 'EVENT_INVALID' // track() or an attribute said something the edge would refuse
+  | 'EVENTS_REJECTED' // the edge refused events; see issues
+  | 'KEY_REFUSED' // the site's key is wrong; events wait
+  | 'VISITOR_REFUSED' // the edge no longer knows its own handle; a new one was asked for
+  | 'DELIVERY_DELAYED' // network or edge is down; events wait and are sent later
+  | 'RANK_FAILED' // no list; the page keeps its own content
+  | 'RANK_TIMEOUT' // the list took too long; the page keeps its own content
+  | 'SLOT_FAILED' // a slot could not be filled: its lookup or render function failed
+  | 'PAGE_CODE_FAILED' // a listener of the page threw
+
+/** Something a site's developer should know. Told once per code and page; never thrown into the page. */
+export class ClientError extends CodedError<ClientErrorCode> {
+  override readonly name = 'ClientError'
+}
+
+export type Report = (
+  code: ClientErrorCode,
+  message: string,
+  more?: { cause?: unknown; issues?: readonly Issue[] },
+) => void
+
+/** Tells each cause once, so that a page with a thousand cards does not log a thousand lines. */
+export function createReport(listener: (error: ClientError) => void): Report {
+  const told = new Set<ClientErrorCode>()
+  return (code, message, more) => {
+    if (told.has(code)) return
+    told.add(code)
+    try {
+      listener(new ClientError(code, message, more))
+    } catch {
+      // The page's own error handler failed: there is nobody left to tell.
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { createClient, type Client } from './client.ts'
+
+/** A call made before the script had loaded: `attune.push(['track', 'click', 'sku-1'])`. */
+type Call = readonly [method: keyof Client, ...args: unknown[]]
+
+/** `window.attune`: an array before the script has loaded, the client afterwards; `push` works on both. */
+export interface PageClient extends Client {
+  push(...calls: readonly Call[]): void
+}
+
+declare global {
+  interface Window {
+    attune?: PageClient | Call[]
+  }
+}
+
+const script = (document.currentScript ??
+  document.querySelector('script[data-endpoint][data-site]')) as HTMLElement | null
+const { endpoint, site } = script?.dataset ?? {}
+const before = window.attune
+
+if (before === undefined || Array.isArray(before)) {
+  if (endpoint === undefined || site === undefined) {
+    console.warn('attune: the script tag needs data-endpoint and data-site')
+  } else {
+    const client = createClient({ endpoint, site })
+    const push = (...calls: readonly Call[]): void => {
+      for (const [method, ...args] of calls) {
+        try {
+          ;(client[method] as (...args: unknown[]) => unknown)(...args)
+        } catch (cause) {
+          console.warn(`attune: ${JSON.stringify(method)} failed`, cause)
+        }
+      }
+    }
+    window.attune = { ...client, push }
+    push(...(before ?? []))
+    window.dispatchEvent(new Event('attune:ready'))
+  }
+}

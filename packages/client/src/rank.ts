@@ -1,0 +1,119 @@
+import type { RankRequest, RankResponse, TrackedEvent } from '@attune/core'
+import type { Emitter } from './emitter.ts'
+import type { Report } from './error.ts'
+import type { Post } from './http.ts'
+import type { Queue } from './queue.ts'
+import type { SessionKeeper } from './session.ts'
+import type { VisitorHandle } from './visitor.ts'
+
+/** How long a page waits for a list before it stays as it is. */
+export const DEFAULT_RANK_TIMEOUT_MS = 1_500
+
+export interface RankOptions {
+  readonly slot?: string
+  readonly strategy?: NonNullable<RankRequest['strategy']>
+  /** What `similar` starts from. */
+  readonly item?: string
+  /** Length of the list. */
+  readonly k?: number
+  readonly exclude?: readonly string[]
+  readonly history?: NonNullable<RankRequest['history']>
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+export interface RankerDeps {
+  readonly queue: Queue
+  readonly post: Post
+  readonly visitor: VisitorHandle
+  readonly session: SessionKeeper
+  readonly emit: Emitter['emit']
+  readonly report: Report
+  readonly timeoutMs: number
+  /** Changes when the visitor is forgotten: older answers no longer count. */
+  readonly generation: () => number
+}
+
+export interface RankCall extends RankOptions {
+  readonly candidates?: readonly string[]
+  /** A newer call with the same key aborts this one; the slot's name where not given. */
+  readonly key?: object
+}
+
+/** Resolves to undefined, never rejects, when there is no list: failed, too late, or superseded by a newer request. */
+export type RankSlot = (slot: string, options: RankCall) => Promise<RankResponse | undefined>
+
+/** What a list needs to know of an event; where on the page it happened is not part of it. */
+function brief({ id, kind, item, at, value, query }: TrackedEvent): TrackedEvent {
+  return {
+    id,
+    kind,
+    at,
+    ...(item !== undefined && { item }),
+    ...(value !== undefined && { value }),
+    ...(query !== undefined && { query }),
+  }
+}
+
+/** Asks the edge for lists. A newer request for a slot aborts the older one. */
+export function createRanker(deps: RankerDeps): RankSlot {
+  const { queue, post, visitor, session, emit, report, generation } = deps
+  const current = new Map<unknown, AbortController>()
+  return async (
+    name,
+    { timeoutMs: within = deps.timeoutMs, signal, slot = name, key = slot, ...options },
+  ) => {
+    const born = generation()
+    current.get(key)?.abort()
+    const controller = new AbortController()
+    current.set(key, controller)
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      controller.abort()
+    }, within)
+    const stop = (): void => controller.abort()
+    signal?.addEventListener('abort', stop)
+    const aborted = new Promise<undefined>((resolve) => {
+      if (signal?.aborted) stop()
+      if (controller.signal.aborted) resolve(undefined)
+      controller.signal.addEventListener('abort', () => resolve(undefined))
+    })
+    const ask = async (): Promise<RankResponse | undefined> => {
+      // Whoever has no handle yet has nothing stored either: the list needs none.
+      const [handle, token, recent] = await Promise.all([visitor.read(), session.read(), queue.recent()])
+      const request: RankRequest = {
+        slot,
+        ...(handle !== undefined && { visitor: handle, ...(token !== undefined && { session: token }) }),
+        recent: recent.map(brief),
+        ...options,
+      }
+      if (controller.signal.aborted) return undefined
+      const answer = await post('rank', request, { signal: controller.signal })
+      if (controller.signal.aborted || generation() !== born) return undefined
+      const response = answer.body as (RankResponse & { code?: string }) | undefined
+      if (answer.status !== 200 || !Array.isArray(response?.items)) {
+        report(
+          'RANK_FAILED',
+          `no list for ${JSON.stringify(slot)}: ${response?.code ?? `HTTP ${answer.status}`}`,
+        )
+        return undefined
+      }
+      await session.adopt(response.session, token, false)
+      if (controller.signal.aborted) return undefined
+      emit('ranked', { request, response, durationMs: answer.durationMs })
+      return response
+    }
+    try {
+      return await Promise.race([ask(), aborted])
+    } catch (cause) {
+      report('RANK_FAILED', `no list for ${JSON.stringify(slot)}`, { cause })
+      return undefined
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', stop)
+      if (current.get(key) === controller) current.delete(key)
+      if (late) report('RANK_TIMEOUT', `no list for ${JSON.stringify(slot)} within ${within} ms`)
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import type { RankedItem, RankResponse } from '@attune/core'
+import { arrange } from './arrange.ts'
+import type { Report } from './error.ts'
+import type { RankCall, RankOptions, RankSlot } from './rank.ts'
+import { bindTemplate, fetchFields, type Fields, type Lookup } from './template.ts'
+
+export interface SlotOptions extends Omit<RankOptions, 'slot' | 'signal'> {
+  /** Makes the element that shows an item; undefined leaves the item out. */
+  readonly render?: (item: RankedItem, fields: Fields, index: number) => Element | undefined
+  /** Items' names, pictures and so on, by id, for `render` or the slot's template. */
+  readonly lookup?: Lookup
+}
+
+export interface Slots {
+  /** Says how slots of this name are filled, and fills those on the page. Returns a function that takes it back. */
+  register(name: string, options: SlotOptions): () => void
+  /** Asks again for the lists of this name; of all when there is none. Settles when they are shown. */
+  refresh(name?: string): Promise<void>
+  /** The visitor did something: slots with `data-attune-live` are asked for again. */
+  acted(): void
+  /** Fills what is there and what comes. Returns a function that stops it. */
+  watch(): () => void
+}
+
+export interface SlotsDeps {
+  readonly rank: RankSlot
+  readonly report: Report
+  readonly lookup: Lookup | undefined
+  readonly fetch: typeof fetch
+}
+
+const SLOT = 'data-attune-slot'
+const ITEM = 'data-attune-item'
+
+/**
+ * Fills slots: with a `<template>` in it, with the page's `render` function, or, with `data-attune-rank`, by putting the
+ * cards the page put there in order. Whatever goes wrong, a slot keeps the content it has.
+ */
+export function createSlots({ rank, report, lookup: commonLookup, fetch }: SlotsDeps): Slots {
+  const registered = new Map<string, SlotOptions>()
+  const turns = new WeakMap<Element, number>()
+  /** Cards made here, which are used again when their item is still in the list. */
+  const made = new WeakSet<Element>()
+
+  const nameOf = (element: Element): string => element.getAttribute(SLOT) ?? ''
+  const idOf = (card: Element): string => card.getAttribute(ITEM) ?? ''
+  const isOurs = (element: Element): boolean =>
+    registered.has(nameOf(element)) ||
+    element.hasAttribute('data-attune-rank') ||
+    element.querySelector('template') !== null
+
+  async function fill(element: Element): Promise<void> {
+    const name = nameOf(element)
+    const turn = (turns.get(element) ?? 0) + 1
+    turns.set(element, turn)
+    try {
+      const { render, lookup = commonLookup, ...options } = registered.get(name) ?? {}
+      const text = (attribute: string): string | undefined =>
+        element.getAttribute(`data-attune-${attribute}`) || undefined
+      const reorder = element.hasAttribute('data-attune-rank')
+      const template = element.querySelector('template')
+      const container = template?.parentElement ?? element
+      const cards = (): Element[] =>
+        reorder
+          ? [...element.querySelectorAll(`[${ITEM}]`)]
+          : [...container.children].filter((child) => child !== template)
+      const length = cards().length
+      const k = Number(text('k')) || length
+      const strategy = text('strategy') as RankCall['strategy']
+      const item = text('like')
+      const exclude = text('exclude')?.split(/[\s,]+/)
+      const response = await rank(name, {
+        ...(strategy && { strategy }),
+        ...(item && { item }),
+        ...(exclude && { exclude }),
+        ...(reorder ? { candidates: cards().map(idOf), k: length } : k > 0 && { k }),
+        ...options,
+        key: element,
+      })
+      if (response === undefined) return
+      const address = text('items')
+      const find =
+        address === undefined ? lookup : (ids: readonly string[]) => fetchFields(fetch, address, ids)
+      const fields = reorder ? undefined : await find?.(response.items.map(({ id }) => id))
+      if (!element.isConnected || turns.get(element) !== turn) return
+
+      const old = cards()
+      const present = new Map(old.map((card) => [idOf(card), card]))
+      const next = new Map<Element, string>()
+      response.items.forEach((ranked, index) => {
+        const { id } = ranked
+        const there = present.get(id)
+        const shown = fields === undefined ? {} : fields[id]
+        const card =
+          there !== undefined && (reorder || made.has(there))
+            ? there
+            : reorder || shown === undefined
+              ? undefined
+              : (render?.(ranked, shown, index) ??
+                (template ? bindTemplate(template, { ...shown, id }) : undefined))
+        if (card === undefined) return
+        made.add(card)
+        next.set(card, id)
+      })
+      if (next.size > 0) show(element, arrange(container, old, [...next.keys()]), next, response)
+    } catch (cause) {
+      report('SLOT_FAILED', `slot ${JSON.stringify(name)} keeps its content`, { cause })
+    }
+  }
+
+  /** Says where each card stands and who decided it, for the clicks and impressions that follow. */
+  function show(
+    element: Element,
+    order: readonly Element[],
+    ranked: ReadonlyMap<Element, string>,
+    response: RankResponse,
+  ) {
+    element.setAttribute('data-attune-decision', response.decision)
+    order.forEach((card, index) => {
+      const id = ranked.get(card)
+      if (id !== undefined) card.setAttribute(ITEM, id)
+      card.setAttribute('data-attune-position', String(index))
+      // One of the page's own cards that kept its place: nobody decided on it.
+      if (id === undefined) card.setAttribute('data-attune-decision', '')
+      else card.removeAttribute('data-attune-decision')
+    })
+  }
+
+  const onPage = (selector: string): Element[] => [...document.querySelectorAll(selector)].filter(isOurs)
+  const scan = (): void => {
+    for (const element of onPage(`[${SLOT}]`)) if (!turns.has(element)) void fill(element)
+  }
+
+  return {
+    register(name, options) {
+      registered.set(name, options)
+      for (const element of onPage(`[${SLOT}]`)) if (nameOf(element) === name) void fill(element)
+      return () => registered.delete(name)
+    },
+    async refresh(name) {
+      const elements = onPage(`[${SLOT}]`)
+      await Promise.all(
+        elements.filter((element) => name === undefined || nameOf(element) === name).map(fill),
+      )
+    },
+    acted() {
+      for (const element of onPage(`[${SLOT}][data-attune-live]`)) void fill(element)
+    },
+    watch() {
+      const changes = new MutationObserver((records) => {
+        // Slots are few and pages change often: look only when something came that may hold one.
+        if (records.some(({ addedNodes }) => [...addedNodes].some((node) => node instanceof Element))) scan()
+      })
+      changes.observe(document, { subtree: true, childList: true })
+      scan()
+      return () => changes.disconnect()
+    },
+  }
+}

@@ -1,0 +1,286 @@
+import {
+  isEventKind,
+  MAX_ITEM_ID_LENGTH,
+  MAX_NAME_LENGTH,
+  MAX_QUERY_LENGTH,
+  needsItem,
+  uuidv7,
+  type EventKind,
+  type Random,
+  type TrackedEvent,
+} from '@attune/core'
+import { createTabChannel } from './channel.ts'
+import { createEmitter, type Emitter } from './emitter.ts'
+import { createReport, type ClientError, type Report } from './error.ts'
+import { createPost, type Post } from './http.ts'
+import { createLease, createWebLock } from './lock.ts'
+import { observe, type Observation } from './observe.ts'
+import { createQueue, type Queue } from './queue.ts'
+import { createSender } from './send.ts'
+import { createSessionKeeper, type SessionKeeper } from './session.ts'
+import { createIdbOrMemoryStore } from './store/idb-or-memory.ts'
+import { openIdbStore } from './store/idb.ts'
+import { createMemoryStore } from './store/memory.ts'
+import type { QueueStore } from './store/queue-store.ts'
+import { createVisitorHandle, type VisitorHandle } from './visitor.ts'
+
+/** Clicks are sent almost at once; a few milliseconds let a click and the view it opens travel together. */
+const SEND_ACTIONS_AFTER_MS = 50
+/** Impressions come in crowds and nobody waits for them. */
+const SEND_IMPRESSIONS_AFTER_MS = 2_000
+
+export interface TrackerOptions {
+  /** Address of the edge, for instance `https://edge.example.com` or, first-party, `/attune`. */
+  readonly endpoint: string
+  /** The site's public key. */
+  readonly site: string
+  /** What a developer should know, once per cause. Default: `console.warn`. */
+  readonly onError?: (error: ClientError) => void
+  /** What to watch for data attributes. Default: the document; false: nothing. */
+  readonly observe?: boolean
+  readonly fetch?: typeof fetch
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+  readonly random?: Random
+  /** Default: IndexedDB, or memory where that is refused. */
+  readonly store?: QueueStore
+}
+
+/** Where and how much; see the wire protocol. */
+export type EventFields = Partial<Pick<TrackedEvent, 'slot' | 'position' | 'decision' | 'value' | 'query'>>
+
+export interface Tracker {
+  /**
+   * Tells what the visitor did: `track('add-to-cart', 'sku-1', { value: 12.5 })`, `track('search', null, { query })`.
+   *
+   * @returns the event's id; undefined when it was not valid, which `onError` hears of
+   */
+  track(kind: EventKind, item?: string | null, fields?: EventFields): string | undefined
+  on: Emitter['on']
+  /** Sends what waits; settles when it is stored or the first try has failed. */
+  flush(): Promise<void>
+  /** The visitor's handle, if one has been issued: an opaque pseudonym. */
+  visitor(): Promise<string | undefined>
+  /** Watches one more part of the page, for instance an open shadow root. Returns a function that stops it. */
+  observe(root: Document | ShadowRoot | Element): () => void
+  /** Forgets everything kept on this device: events that wait, the handle, the session token. */
+  forget(): Promise<void>
+  /** Stops watching and sending; what waits stays in the store. */
+  close(): void
+}
+
+/** What ranking needs of a tracker. */
+export interface TrackerParts {
+  readonly tracker: Tracker
+  readonly queue: Queue
+  readonly post: Post
+  readonly visitor: VisitorHandle
+  readonly session: SessionKeeper
+  readonly emit: Emitter['emit']
+  readonly report: Report
+  readonly generation: () => number
+  readonly guard: <Args extends unknown[]>(handler: (...args: Args) => void) => (...args: Args) => void
+}
+
+/** Capture and durable delivery, without ranking. Importable anywhere; does nothing visible without a document. */
+export function createTracker(options: TrackerOptions): Tracker {
+  return assembleTracker(options).tracker
+}
+
+export function assembleTracker({
+  endpoint,
+  site,
+  onError = (error) => console.warn(`attune: ${error.code}: ${error.message}`, error.cause ?? ''),
+  observe: observing = true,
+  fetch: fetcher = (input, init) => fetch(input, init),
+  now = Date.now,
+  random = Math.random,
+  store: given,
+}: TrackerOptions): TrackerParts {
+  const page = typeof document === 'undefined' ? undefined : document
+  const name = `attune-${site}`
+  let emit: Emitter['emit'] | undefined
+  const report = createReport((error) => {
+    onError(error)
+    emit?.('error', error)
+  })
+  const emitter = createEmitter(report)
+  emit = emitter.emit
+  const store =
+    given ??
+    (page
+      ? createIdbOrMemoryStore(
+          () =>
+            openIdbStore(name, {
+              onDropped: (count) =>
+                report('QUEUE_FULL', `${count} of the oldest unsent events were given up`),
+            }),
+          report,
+        )
+      : createMemoryStore())
+
+  // Later ids of a tab sort later whatever its clock does: the store keeps events in this order.
+  let stamp = 0
+  const makeId = (): string => uuidv7((stamp = Math.max(now(), stamp + 1)), random)
+
+  let generation = 0
+  const post = createPost({ endpoint, site, fetch: fetcher, now })
+  const queue = createQueue(store, makeId)
+  const visitor = createVisitorHandle(store, post)
+  const session = createSessionKeeper(store)
+  const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
+  const forgetHere = (): void => {
+    generation++
+    queue.forget()
+    void visitor.read()
+    void session.read()
+  }
+  const channel = createTabChannel(name, (message) => {
+    if (message.type === 'stored') emitter.emit('stored', message.detail)
+    else if (message.type === 'send-now') sender.wake(0)
+    else forgetHere()
+  })
+  const sender = createSender({
+    queue,
+    store,
+    post,
+    visitor,
+    session,
+    report,
+    random,
+    now,
+    lock: locks && page ? createWebLock(locks, name) : createLease(store, makeId(), now),
+    elapsed: () => performance.now(),
+    generation: () => generation,
+    nudge: () => channel.tell({ type: 'send-now' }),
+    emit(event, detail) {
+      emitter.emit(event, detail)
+      if (event === 'stored') channel.tell({ type: 'stored', detail: detail as never })
+    },
+  })
+
+  const guard: TrackerParts['guard'] =
+    (handler) =>
+    (...args) => {
+      try {
+        handler(...args)
+      } catch (cause) {
+        report('PAGE_CODE_FAILED', 'a handler failed', { cause })
+      }
+    }
+
+  function record(observations: readonly Observation[]): string | undefined {
+    const at = now()
+    const events: TrackedEvent[] = []
+    for (const observation of observations) {
+      const { kind, item, query, slot, value } = observation
+      const problem = !isEventKind(kind)
+        ? `unknown kind ${JSON.stringify(kind)}`
+        : needsItem(kind) && !item
+          ? `${kind} needs an item`
+          : item !== undefined && item.length > MAX_ITEM_ID_LENGTH
+            ? `an item id has at most ${MAX_ITEM_ID_LENGTH} characters`
+            : slot !== undefined && slot.length > MAX_NAME_LENGTH
+              ? `a slot's name has at most ${MAX_NAME_LENGTH} characters`
+              : kind === 'search' && !query
+                ? 'search needs a query'
+                : value !== undefined && !Number.isFinite(value)
+                  ? 'a value is a finite number'
+                  : undefined
+      if (problem !== undefined) report('EVENT_INVALID', problem)
+      else {
+        const event = { id: makeId(), at, ...observation }
+        events.push(query === undefined ? event : { ...event, query: query.slice(0, MAX_QUERY_LENGTH) })
+      }
+    }
+    if (events.length === 0) return undefined
+    queue.add(events)
+    const impressions = events.every((event) => event.kind === 'impression')
+    sender.wake(impressions ? SEND_IMPRESSIONS_AFTER_MS : SEND_ACTIONS_AFTER_MS)
+    for (const event of events) emitter.emit('queued', { event })
+    return events.at(-1)?.id
+  }
+
+  const stops: (() => void)[] = []
+  function listen(target: EventTarget, type: string, handler: () => void): void {
+    const guarded = guard(handler)
+    target.addEventListener(type, guarded)
+    stops.push(() => target.removeEventListener(type, guarded))
+  }
+  const watch: Tracker['observe'] = (root) => {
+    const stop = observe({ root, track: record, guard })
+    stops.push(stop)
+    return stop
+  }
+  if (page) {
+    channel.open()
+    listen(page, 'visibilitychange', () =>
+      page.visibilityState === 'hidden' ? sender.leaving() : sender.retry(),
+    )
+    listen(window, 'pagehide', () => {
+      sender.leaving()
+      channel.close()
+    })
+    listen(window, 'pageshow', () => {
+      channel.open()
+      sender.retry()
+    })
+    listen(window, 'online', sender.retry)
+    if (observing) guard(watch)(page)
+    // A page left in its first moments needs them in memory.
+    void visitor.read()
+    void session.read()
+    // What earlier pages left behind.
+    sender.wake(0)
+  }
+
+  const tracker: Tracker = {
+    track(kind, item, fields) {
+      try {
+        const { slot, position, decision, value, query } = fields ?? {}
+        return record([
+          {
+            kind,
+            ...(item != null && item !== '' && { item }),
+            ...(slot && { slot }),
+            ...(position !== undefined && { position }),
+            ...(decision && { decision }),
+            ...(value !== undefined && { value }),
+            ...(query !== undefined && { query }),
+          },
+        ])
+      } catch (cause) {
+        report('EVENT_INVALID', 'track() was given something it cannot keep', { cause })
+        return undefined
+      }
+    },
+    on: emitter.on,
+    flush: sender.flush,
+    visitor: visitor.read,
+    observe: watch,
+    async forget() {
+      generation++
+      queue.forget()
+      await store.clear()
+      forgetHere()
+      channel.tell({ type: 'forget' })
+    },
+    close() {
+      for (const stop of stops.splice(0)) stop()
+      channel.close()
+      sender.close()
+      store.close()
+    },
+  }
+  return {
+    tracker,
+    queue,
+    post,
+    visitor,
+    session,
+    emit: emitter.emit,
+    report,
+    generation: () => generation,
+    guard,
+  }
+}

@@ -1,0 +1,27 @@
+import { rollup, type OutputOptions, type RollupOptions } from 'rollup'
+
+/** The script-tag build, exactly as `rollup.config.js` makes it, without writing it. */
+export async function bundleScript(): Promise<string> {
+  const { default: configs } = (await import('../../rollup.config.js' as string)) as {
+    default: RollupOptions[]
+  }
+  const config = configs.find((each) => each.input === 'src/iife.ts')
+  if (config === undefined) throw new Error('rollup.config.js has no entry src/iife.ts')
+  return bundle({ ...config, input: new URL('../iife.ts', import.meta.url).pathname })
+}
+
+/** Any module of this package as one script that assigns its exports to `window[name]`. */
+export async function bundleModule(entry: URL, name: string): Promise<string> {
+  const { default: configs } = (await import('../../rollup.config.js' as string)) as {
+    default: RollupOptions[]
+  }
+  const plugins = configs.find((each) => each.input === 'src/iife.ts')?.plugins ?? []
+  return bundle({ input: entry.pathname, plugins, output: { format: 'iife', name } })
+}
+
+async function bundle(config: RollupOptions): Promise<string> {
+  const built = await rollup(config)
+  const { output } = await built.generate({ ...(config.output as OutputOptions), sourcemap: false })
+  await built.close()
+  return output[0].code
+}
