@@ -1,0 +1,308 @@
+import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import type { Container } from '@azure/cosmos'
+import { deltaTensors, joinDelta, sha256Hex, writeSafetensors, type DeltaHeader } from '@attune/core/artifact'
+import { seededRandom } from '@attune/core/testing'
+import type { Scanner } from '@attune/core/rank'
+import { buildArtifact, manifestBytes, type Artifact } from './artifact/build.ts'
+import { keepEpochs, modelOf, readArtifact, writeArtifact } from './artifact/folder.ts'
+import type { Signer } from './artifact/sign.ts'
+import { startReaders, type FeedTotals } from './change-feed/reader.ts'
+import type { FeedStart } from './change-feed/read.ts'
+import { sleep } from './change-feed/sleep.ts'
+import { sentence } from './error.ts'
+import { Inbox } from './inbox.ts'
+import type { EdgeTarget } from './push/edge-client.ts'
+import { EdgeFollower, type EdgeStatus, type ReleaseSource } from './push/follow.ts'
+import { Release, type SignedEpoch } from './push/release.ts'
+import { LiveModel, type FeedPage, type MicroBatch, type ModelChange } from './refresh/live-model.ts'
+import type { StateFolder } from './state/folder.ts'
+import type { Snapshot } from './state/snapshot.ts'
+import type { TrainedModel } from './train/trained-model.ts'
+
+/** What happens in a bridge, for logs, metrics and the shop's drawer. */
+export type BridgeStatus =
+  | { readonly type: 'epoch'; readonly epoch: number; readonly items: number; readonly why: 'initial' | 'resumed' | 'renewed' }
+  | {
+      readonly type: 'delta'
+      readonly epoch: number
+      readonly delta: number
+      readonly through: string | null
+      /** Events of the micro-batch. */
+      readonly events: number
+      readonly bytes: number
+      /** From taking the pages to a signed delta on disk. */
+      readonly ms: number
+    }
+  | ({ readonly type: 'edge' } & EdgeStatus)
+  | { readonly type: 'feed'; readonly range: string; readonly error: string; readonly retryInMs: number }
+  | { readonly type: 'stopped'; readonly error: string }
+
+export interface BridgeDeps {
+  readonly container: Container
+  readonly folder: StateFolder
+  readonly edges: readonly EdgeTarget[]
+  readonly signer: Signer
+  readonly makeScanner: (dim: number, capacity: number) => Scanner
+  readonly initial: () => Promise<{ model: TrainedModel; trainer: string; gate?: Readonly<Record<string, unknown>> }>
+  readonly start: FeedStart
+  /** At least this long between two deltas; the first after a pause goes at once. */
+  readonly deltaIntervalMs: number
+  readonly idleMs?: number
+  readonly fetch: typeof fetch
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly random: () => number
+  readonly onStatus: (status: BridgeStatus) => void
+}
+
+/** A journal longer than this is folded into a snapshot. */
+const MAX_JOURNAL_BYTES = 16_000_000
+/** An edge that starts anew reads all deltas of its epoch: past this, a fresh epoch is cheaper. */
+const MAX_DELTAS = 20_000
+const MAX_DELTA_BYTES = 512_000_000
+
+/** Follows the change feed and keeps edges up to date with it. */
+export class Bridge implements ReleaseSource {
+  readonly #deps: BridgeDeps
+  readonly #inbox = new Inbox()
+  readonly #stop = new AbortController()
+  readonly #followers: EdgeFollower[] = []
+  #model: LiveModel
+  #place: Pick<Snapshot, 'baseEpoch' | 'baseAt'>
+  #release: Release
+  /** Everything that changes model, release or folder runs one after the other. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #running: Promise<void> = Promise.resolve()
+  #feed: { totals: FeedTotals; done: Promise<void> } | undefined
+  #events = 0
+
+  private constructor(deps: BridgeDeps, model: LiveModel, place: Pick<Snapshot, 'baseEpoch' | 'baseAt'>, release: Release) {
+    this.#deps = deps
+    this.#model = model
+    this.#place = place
+    this.#release = release
+  }
+
+  /** Goes on from what the folder holds, or starts with the initial model. */
+  static async start(deps: BridgeDeps): Promise<Bridge> {
+    const loaded = await deps.folder.load()
+    const bridge = loaded === undefined ? await Bridge.#begin(deps) : await Bridge.#resume(deps, loaded)
+    try {
+      await bridge.#open()
+    } catch (error) {
+      await bridge.close()
+      throw error
+    }
+    return bridge
+  }
+
+  static async #begin(deps: BridgeDeps): Promise<Bridge> {
+    const { model, trainer, gate } = await deps.initial()
+    const at = deps.now()
+    const artifact = await buildArtifact(model, {
+      epoch: 1,
+      parent: null,
+      created: new Date(at).toISOString(),
+      trainer,
+      ...(gate !== undefined && { gate }),
+      makeScanner: deps.makeScanner,
+      random: seededRandom(1),
+    })
+    await writeArtifact(deps.folder.path, artifact)
+    const live = new LiveModel(model, at)
+    const place = { baseEpoch: 1, baseAt: at }
+    await deps.folder.save({ ...place, epoch: 1, delta: 0, live: live.state() })
+    const bridge = new Bridge(deps, live, place, new Release(await signEpoch(deps, artifact), 0))
+    bridge.#report({ type: 'epoch', epoch: 1, items: live.items, why: 'initial' })
+    return bridge
+  }
+
+  static async #resume(
+    deps: BridgeDeps,
+    { snapshot, batches }: { snapshot: Snapshot; batches: readonly MicroBatch[] },
+  ): Promise<Bridge> {
+    const base = await readArtifact(deps.folder.path, snapshot.baseEpoch)
+    const served = snapshot.epoch === snapshot.baseEpoch ? base : await readArtifact(deps.folder.path, snapshot.epoch)
+    const live = new LiveModel(modelOf(base), snapshot.baseAt, snapshot.live)
+    const { baseEpoch, baseAt } = snapshot
+    const release = new Release(await signEpoch(deps, served), snapshot.delta)
+    const bridge = new Bridge(deps, live, { baseEpoch, baseAt }, release)
+    for (const batch of batches) await bridge.#publish(batch, live.apply(batch))
+    bridge.#report({ type: 'epoch', epoch: release.number, items: live.items, why: 'resumed' })
+    return bridge
+  }
+
+  get release(): Release {
+    return this.#release
+  }
+
+  get model(): LiveModel {
+    return this.#model
+  }
+
+  get edges(): readonly EdgeStatus[] {
+    return this.#followers.map(({ status }) => status)
+  }
+
+  get feed(): Readonly<FeedTotals> {
+    return this.#feed?.totals ?? { ranges: 0, documents: 0, skipped: 0, ru: 0 }
+  }
+
+  /** Events taken in since the process started, and those read but waiting. */
+  get events(): { readonly taken: number; readonly waiting: number } {
+    return { taken: this.#events, waiting: this.#inbox.events }
+  }
+
+  /** Stops reading, keeps the state, lets pushes under way end. */
+  async close(): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    this.#stop.abort()
+    this.#inbox.close()
+    await Promise.allSettled([this.#running, this.#feed?.done, ...this.#followers.map(({ running }) => running)])
+    await this.#inTurn(() => this.#save()).catch((error: unknown) => {
+      this.#report({ type: 'stopped', error: sentence(error) })
+    })
+    await this.#deps.folder.close()
+  }
+
+  /** See {@link ReleaseSource.renew}. */
+  renew(above: number): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#release.number > above || this.#stop.signal.aborted) return
+      await this.#renew(Math.max(above, this.#release.number) + 1)
+    })
+  }
+
+  async #open(): Promise<void> {
+    const { container, start, idleMs, random, edges, fetch } = this.#deps
+    const { signal } = this.#stop
+    this.#feed = await startReaders({
+      container,
+      start,
+      continuations: this.#model.continuations,
+      ...(idleMs !== undefined && { idleMs }),
+      signal,
+      random,
+      onPage: (page) => this.#inbox.put(page),
+      onError: (range, error, retryInMs) => {
+        this.#report({ type: 'feed', range, error: sentence(error), retryInMs })
+      },
+    })
+    for (const target of edges) {
+      this.#followers.push(
+        new EdgeFollower({
+          target,
+          source: this,
+          fetch,
+          signal,
+          sleep,
+          random,
+          onStatus: (status) => {
+            this.#report({ type: 'edge', ...status })
+          },
+        }),
+      )
+    }
+    this.#running = this.#run()
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop
+    try {
+      while (!signal.aborted) {
+        await this.#inbox.filled(signal)
+        if (signal.aborted) return
+        const started = this.#deps.now()
+        await this.#inTurn(() => this.#take(this.#inbox.take()))
+        await sleep(this.#deps.deltaIntervalMs - (this.#deps.now() - started), signal)
+      }
+    } catch (error) {
+      // Without a journal nothing may be told to edges: better to stop where the state on disk is right.
+      this.#report({ type: 'stopped', error: sentence(error) })
+      this.#stop.abort()
+      this.#inbox.close()
+    }
+  }
+
+  async #take(pages: readonly FeedPage[]): Promise<void> {
+    const { now, folder } = this.#deps
+    const started = now()
+    const batch: MicroBatch = { seq: this.#model.seq + 1, at: started, pages }
+    await folder.append(batch)
+    const bytes = await this.#publish(batch, this.#model.apply(batch))
+    const events = pages.reduce((sum, page) => sum + page.batches.reduce((all, one) => all + one.events.length, 0), 0)
+    this.#events += events
+    const { number: epoch, delta } = this.#release
+    this.#report({ type: 'delta', epoch, delta, through: this.#model.through, events, bytes, ms: now() - started })
+    for (const follower of this.#followers) follower.wake()
+    if (delta >= MAX_DELTAS || this.#release.totalBytes > MAX_DELTA_BYTES) await this.#renew(epoch + 1)
+    else if (folder.journalBytes > MAX_JOURNAL_BYTES) await this.#save()
+  }
+
+  /** A change → signed delta in the release. @returns its size in bytes */
+  async #publish(batch: MicroBatch, { items, content }: ModelChange): Promise<number> {
+    const { dim, neighbours } = this.#model.base
+    const tensors = writeSafetensors(deltaTensors(content, dim, neighbours))
+    const header: DeltaHeader = {
+      format: 1,
+      epoch: this.#release.number,
+      delta: this.#release.delta + 1,
+      through: this.#model.through,
+      created: new Date(batch.at).toISOString(),
+      sha256: await sha256Hex(tensors),
+      bytes: tensors.length,
+      items,
+    }
+    const jws = await this.#deps.signer.sign(new TextEncoder().encode(JSON.stringify(header)), 'attune-delta+jws')
+    const body = joinDelta(jws, tensors)
+    this.#release.add({ delta: header.delta, body, through: header.through })
+    return body.length
+  }
+
+  async #save(): Promise<void> {
+    const { number: epoch, delta } = this.#release
+    await this.#deps.folder.save({ ...this.#place, epoch, delta, live: this.#model.state() })
+  }
+
+  /** The current state as a full epoch; edges follow it from there. */
+  async #renew(epoch: number): Promise<void> {
+    const { folder, now, makeScanner } = this.#deps
+    const { manifest } = this.#release.epoch
+    const at = now()
+    const artifact = await buildArtifact(this.#model.snapshot(at), {
+      epoch,
+      parent: manifest.epoch,
+      created: new Date(at).toISOString(),
+      trainer: manifest.trainer,
+      ...(manifest.gate !== undefined && { gate: manifest.gate }),
+      makeScanner,
+      random: seededRandom(epoch),
+    })
+    await writeArtifact(folder.path, artifact)
+    const release = new Release(await signEpoch(this.#deps, artifact), 0)
+    await folder.save({ ...this.#place, epoch, delta: 0, live: this.#model.state() })
+    this.#release = release
+    await keepEpochs(folder.path, new Set([this.#place.baseEpoch, manifest.epoch, epoch]))
+    this.#report({ type: 'epoch', epoch, items: this.#model.items, why: 'renewed' })
+    for (const follower of this.#followers) follower.wake()
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(action)
+    this.#turn = result.catch(() => undefined)
+    return result
+  }
+
+  #report(status: BridgeStatus): void {
+    this.#deps.onStatus(status)
+  }
+}
+
+async function signEpoch({ signer, folder }: BridgeDeps, { manifest }: Artifact): Promise<SignedEpoch> {
+  return {
+    manifest,
+    jws: await signer.sign(manifestBytes(manifest), 'attune-manifest+jws'),
+    file: (sha256) => readFile(join(folder.path, 'files', sha256)),
+  }
+}

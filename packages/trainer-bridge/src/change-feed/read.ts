@@ -1,0 +1,138 @@
+import {
+  ChangeFeedStartFrom,
+  ErrorResponse,
+  StatusCodes,
+  type ChangeFeedPullModelIterator,
+  type Container,
+  type FeedRange,
+} from '@azure/cosmos'
+import { formatSessionToken, parseSessionToken } from '@attune/core'
+
+/** Where a range without a continuation starts. */
+export type FeedStart = 'beginning' | 'now' | Date
+
+/** What came back from one read of one range. */
+export interface FeedRead<Document> {
+  readonly documents: readonly Document[]
+  /** Where to go on once these are taken in. */
+  readonly continuation: string
+  /** Session token up to which the range has been read; null when the service told none. */
+  readonly through: string | null
+  readonly ru: number
+}
+
+export interface ReadFeedOptions {
+  readonly container: Container
+  readonly range: FeedRange
+  /** As handed out by an earlier read of this range. */
+  readonly continuation: string | undefined
+  readonly start: FeedStart
+  readonly maxItemCount?: number
+  /** Pause after an empty read while documents still come; four times as long once the range has been quiet. */
+  readonly idleMs?: number
+  readonly signal: AbortSignal
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly random: () => number
+  /** Told each failed read; reading goes on after a pause. */
+  readonly onError: (error: unknown, retryInMs: number) => void
+}
+
+const MAX_ITEM_COUNT = 500
+const IDLE_MS = 25
+const QUIET_AFTER = 40
+const FIRST_RETRY_MS = 100
+const LAST_RETRY_MS = 5_000
+
+/** Key of a range in checkpoints and logs. */
+export function rangeKey({ minInclusive, maxExclusive }: FeedRange): string {
+  return `${minInclusive}-${maxExclusive}`
+}
+
+/**
+ * Reads one range of the change feed until the signal fires: a page as soon as there is one. The iterator follows splits
+ * and merges by itself; its composite continuation then names the children.
+ *
+ * Yields an empty page once where the range starts at "now" or at a time, so that the starting point can be kept.
+ * Asks for the next page only when the consumer comes back: that is the back-pressure.
+ */
+export async function* readFeed<Document>(options: ReadFeedOptions): AsyncGenerator<FeedRead<Document>, void> {
+  const { signal, sleep, random, idleMs = IDLE_MS } = options
+  let { continuation } = options
+  let iterator: ChangeFeedPullModelIterator<Document> | undefined
+  let failures = 0
+  let empty = 0
+  while (!signal.aborted) {
+    try {
+      iterator ??= openIterator<Document>(options, continuation)
+      const page = await iterator.readNext()
+      failures = 0
+      const isNew = page.statusCode !== StatusCodes.NotModified
+      const first = continuation === undefined && options.start !== 'beginning'
+      if (isNew) continuation = page.continuationToken
+      if (isNew || first) {
+        empty = 0
+        continuation = page.continuationToken
+        yield {
+          documents: isNew ? page.result : [],
+          continuation,
+          through: isNew ? readThrough(page.sessionToken, header(page.headers, 'etag')) : null,
+          ru: page.requestCharge,
+        }
+      } else {
+        empty++
+        await sleep(empty > QUIET_AFTER ? idleMs * 4 : idleMs, signal)
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      // The iterator may have lost its place; a fresh one goes on from what the consumer has taken.
+      iterator = undefined
+      const retryInMs = retryAfter(error) ?? Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures) * (0.5 + random() / 2)
+      failures = Math.min(failures + 1, 10)
+      options.onError(error, retryInMs)
+      await sleep(retryInMs, signal)
+    }
+  }
+}
+
+function openIterator<Document>(
+  { container, range, start, maxItemCount = MAX_ITEM_COUNT }: ReadFeedOptions,
+  continuation: string | undefined,
+): ChangeFeedPullModelIterator<Document> {
+  return container.items.getChangeFeedIterator<Document>({ maxItemCount, changeFeedStartFrom: startFrom(range, start, continuation) })
+}
+
+function startFrom(range: FeedRange, start: FeedStart, continuation: string | undefined): ChangeFeedStartFrom {
+  if (continuation !== undefined) return ChangeFeedStartFrom.Continuation(continuation)
+  if (start === 'beginning') return ChangeFeedStartFrom.Beginning(range)
+  return start === 'now' ? ChangeFeedStartFrom.Now(range) : ChangeFeedStartFrom.Time(start, range)
+}
+
+/**
+ * The session token that a page proves: that of the response, but no further than the page's own etag, which is the
+ * number of the last change in it. The response's token says how far the *service* has come, and more changes may wait.
+ */
+export function readThrough(sessionToken: string | undefined, etag: string | undefined): string | null {
+  const lsn = Number(etag?.replaceAll('"', ''))
+  if (sessionToken === undefined || !Number.isSafeInteger(lsn)) return null
+  try {
+    const ranges = [...parseSessionToken(sessionToken)]
+    const [entry] = ranges
+    if (ranges.length !== 1 || entry === undefined) return null
+    const [range, { version, globalLsn, regions }] = entry
+    const capped = new Map([...regions].map(([region, local]) => [region, Math.min(local, lsn)]))
+    return formatSessionToken(new Map([[range, { version, globalLsn: Math.min(globalLsn, lsn), regions: capped }]]))
+  } catch {
+    return null
+  }
+}
+
+function header(headers: object, name: string): string | undefined {
+  const value: unknown = Reflect.get(headers, name)
+  return typeof value === 'string' ? value : undefined
+}
+
+function retryAfter(error: unknown): number | undefined {
+  if (!(error instanceof ErrorResponse)) return undefined
+  const ms = error.retryAfterInMs ?? Number(header(error.headers ?? {}, 'x-ms-retry-after-ms'))
+  return Number.isFinite(ms) && ms > 0 ? ms : undefined
+}

@@ -1,0 +1,25 @@
+import { CodedError } from '@attune/core'
+
+export type BridgeErrorCode =
+  | 'CONFIG_INVALID' // environment or options that cannot be used; every problem is an issue
+  | 'SIGNING_KEY_INVALID' // not an Ed25519 private JWK
+  | 'ARTIFACT_FOLDER_MISSING' // nothing that looks like an artifact there
+  | 'STATE_UNREADABLE' // snapshot or journal that this version cannot read
+  | 'STATE_LOCKED' // another process uses the folder
+  | 'CONTAINER_MISSING' // database or container of the events does not exist
+  | 'PUSH_REFUSED' // an edge answered with a problem that trying again does not cure
+  | 'PUSH_UNACKNOWLEDGED' // not every edge acknowledged in time
+  | 'EDGE_UNREACHABLE' // no answer, or one that is not the protocol's
+
+/** The bridge cannot go on with what it was asked. */
+export class BridgeError extends CodedError<BridgeErrorCode> {
+  override readonly name = 'BridgeError'
+}
+
+/** One sentence out of anything thrown, with the code where there is one; causes are followed. */
+export function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const code = error instanceof CodedError ? `${error.code}: ` : ''
+  const cause = error.cause instanceof Error ? ` (${sentence(error.cause)})` : ''
+  return `${code}${error.message}${cause}`
+}

@@ -1,0 +1,20 @@
+export { buildArtifact, manifestBytes, walkHistories, type Artifact, type ArtifactOptions } from './artifact/build.ts'
+export { keepEpochs, listEpochs, modelOf, readArtifact, writeArtifact } from './artifact/folder.ts'
+export { loadScanner } from './artifact/scanner.ts'
+export {
+  asSigningKey,
+  createSigner,
+  generateSigningKey,
+  loadOrCreateSigningKey,
+  parseSigningKey,
+  publicJwk,
+  type SignedType,
+  type Signer,
+  type SigningKey,
+} from './artifact/sign.ts'
+export { Bridge, type BridgeStatus } from './bridge.ts'
+export { BridgeError, type BridgeErrorCode } from './error.ts'
+export { EdgeClient, EdgeProblem, type Acknowledged, type EdgeTarget } from './push/edge-client.ts'
+export { deliver, type Delivery } from './push/deliver.ts'
+export type { EdgeStatus } from './push/follow.ts'
+export { startBridge, type BridgeOptions } from './start.ts'

@@ -1,0 +1,149 @@
+import { deltaTensors, writeSafetensors, type DeltaHeader } from '@attune/core/artifact'
+import { TypeScriptScanner } from '@attune/core/rank'
+import { expect, test } from 'vitest'
+import { randomTrainedModel } from '../testing/random-model.ts'
+import { servingModel } from '../train/trained-model.ts'
+import type { StoredBatch } from '../windows.ts'
+import { LiveModel, type MicroBatch } from './live-model.ts'
+
+const T0 = 1_764_000_000_000
+let next = 0
+const clicks = (visitor: string, items: string[], at = T0): StoredBatch => ({
+  id: `b${next}`,
+  visitor,
+  received: at + items.length,
+  events: items.map((item, index) => ({ id: `e${next++}`, kind: 'click', item, at: at + index })),
+})
+const micro = (seq: number, batches: StoredBatch[], at = T0): MicroBatch => ({
+  seq,
+  at,
+  pages: [{ range: '-FF', continuation: `c${seq}`, through: `0:-1#${seq}`, batches }],
+})
+const header = (delta: number, items: readonly string[]): DeltaHeader => ({
+  format: 1,
+  epoch: 1,
+  delta,
+  through: null,
+  created: '2026-01-01T00:00:00.000Z',
+  sha256: '',
+  bytes: 1,
+  items,
+})
+
+test('the row of a clicked pair is the trained one plus one, its sum too, popularity goes up by one step', () => {
+  const base = randomTrainedModel(100)
+  const live = new LiveModel(base, T0)
+  const { content, items } = live.apply(micro(1, [clicks('v', ['item-3', 'item-9'])]))
+  expect(items).toEqual([])
+  const source = 3
+  const row = Array.from(content.neighbours?.rows ?? [])
+  expect(row).toEqual([source])
+  expect(content.neighbours?.sums[0]).toBeCloseTo((base.tables.srSums[source] ?? 0) + 1, 4)
+  const { items: targets, scores, scales } = content.neighbours ?? { items: [], scores: [], scales: [0] }
+  const trained = new Map<number, number>()
+  for (let slot = source * 20; slot < source * 20 + 20; slot++) {
+    const count = ((base.tables.srScales[source] ?? 0) * (base.tables.srScores[slot] ?? 0) ** 2) / 65_025
+    if (count > 0) trained.set(base.tables.srItems[slot] ?? 0, count)
+  }
+  const place = Array.from(targets).indexOf(9)
+  const count = ((scales[0] ?? 0) * (scores[place] ?? 0) ** 2) / 65_025
+  // The grid of 255 square-root steps is within 1 % of the largest count.
+  expect(Math.abs(count - ((trained.get(9) ?? 0) + 1))).toBeLessThan(0.01 * (scales[0] ?? 0))
+  expect(Array.from(content.popularity?.rows ?? [])).toEqual([3, 9])
+  expect(content.popularity?.popularity[1]).toBe((base.tables.popularity[9] ?? 0) + 1)
+  expect(content.popularity?.trend[1]).toBeCloseTo((base.tables.trend[9] ?? 0) + 1, 3)
+  expect(live.through).toBe('0:-1#1')
+})
+
+test('an edge that applies the deltas holds what a full epoch of the same state says', () => {
+  const base = randomTrainedModel(200)
+  const live = new LiveModel(base, T0)
+  const makeScanner = (dim: number, capacity: number) => new TypeScriptScanner(dim, capacity)
+  const edge = servingModel({ ...base, factors: base.factors.slice(), tables: structuredClone(base.tables) }, makeScanner)
+  for (let seq = 1; seq <= 30; seq++) {
+    const items = [`item-${(seq * 7) % 200}`, `item-${(seq * 13) % 200}`, `new-${seq % 5}`, `item-${(seq * 7) % 40}`]
+    const change = live.apply(micro(seq, [clicks(`v${seq % 9}`, items, T0 + seq * 1_000)], T0 + seq * 1_000))
+    const tensors = writeSafetensors(deltaTensors(change.content, 64, 20))
+    expect(edge.apply(header(seq, change.items), tensors)).toBe(true)
+  }
+  const full = live.snapshot(T0 + 30_000)
+  const n = full.ids.length
+  expect(n).toBe(205)
+  expect(edge.ids.slice(0, n)).toEqual(full.ids)
+  expect(edge.factors.slice(0, n * 64)).toEqual(full.factors)
+  expect(edge.srItems.slice(0, n * 20)).toEqual(full.tables.srItems)
+  expect(edge.srScores.slice(0, n * 20)).toEqual(full.tables.srScores)
+  expect(edge.srSums.slice(0, n)).toEqual(full.tables.srSums)
+  expect(edge.popularity.slice(0, n)).toEqual(full.tables.popularity)
+})
+
+test('the same micro-batches give the same state, bit by bit, also through a state in between', () => {
+  const base = randomTrainedModel(150)
+  const batches = Array.from({ length: 40 }, (_, index) =>
+    micro(index + 1, [
+      clicks(`v${index % 7}`, [`item-${(index * 31) % 150}`, `item-${(index * 17) % 150}`, 'new-1'], T0 + index * 60_000),
+    ]),
+  )
+  const straight = new LiveModel(base, T0)
+  for (const batch of batches) straight.apply(batch)
+  const again = new LiveModel(base, T0)
+  for (const batch of batches) again.apply(batch)
+  expect(again.state()).toEqual(straight.state())
+
+  const first = new LiveModel(base, T0)
+  for (const batch of batches.slice(0, 25)) first.apply(batch)
+  const second = new LiveModel(base, T0, structuredClone(first.state()))
+  for (const batch of batches.slice(25)) second.apply(batch)
+  const sorted = ({ pairs, steps }: { pairs: Float64Array; steps: Float64Array }) => ({
+    pairs: triples(pairs).sort(),
+    steps: triples(steps).sort(),
+  })
+  expect(sorted(second.counts.state())).toEqual(sorted(straight.counts.state()))
+  expect(second.through).toBe(straight.through)
+  expect([...second.continuations]).toEqual([...straight.continuations])
+})
+
+test('a new item stands where its neighbours are, and follows visits that contain it', () => {
+  const base = randomTrainedModel(100)
+  const live = new LiveModel(base, T0)
+  live.apply(micro(1, [clicks('v', ['item-1', 'new', 'item-1'])]))
+  const row = live.rowOf('new') ?? -1
+  expect(row).toBe(100)
+  const cosine = (a: number, b: number) => {
+    let sum = 0
+    for (let c = 0; c < 64; c++) sum += (live.factors[a * 64 + c] ?? 0) * (live.factors[b * 64 + c] ?? 0)
+    return sum
+  }
+  // Its only neighbour is item-1, so it stands in the same place up to the step of training.
+  expect(cosine(row, 1)).toBeGreaterThan(0.99)
+})
+
+test('training on a visit moves the clicked item towards the query, and every row keeps unit length', () => {
+  const base = randomTrainedModel(300)
+  const live = new LiveModel(base, T0)
+  const touched = new Set<number>()
+  for (let seq = 1; seq <= 50; seq++) {
+    const { content } = live.apply(micro(seq, [clicks(`v${seq}`, ['item-5', 'item-6', 'item-7'])]))
+    for (const row of content.factors?.rows ?? []) touched.add(row)
+  }
+  expect(touched.has(7)).toBe(true)
+  expect(touched.size).toBeGreaterThan(2)
+  for (const row of touched) {
+    expect(Math.hypot(...live.factors.subarray(row * 64, row * 64 + 64))).toBeCloseTo(1, 5)
+  }
+})
+
+test('a trend nobody feeds halves in six hours and is sent again without a click on it', () => {
+  const base = randomTrainedModel(50)
+  const live = new LiveModel(base, T0)
+  const later = T0 + 6 * 3_600_000
+  const { content } = live.apply(micro(1, [clicks('v', ['item-1'], later)], later))
+  const rows = Array.from(content.popularity?.rows ?? [])
+  const place = rows.findIndex((row) => row !== 1 && (base.tables.trend[row] ?? 0) > 0)
+  expect(place).toBeGreaterThanOrEqual(0)
+  expect(content.popularity?.trend[place]).toBeCloseTo((base.tables.trend[rows[place] ?? 0] ?? 0) / 2, 5)
+})
+
+function triples(values: Float64Array): string[] {
+  return Array.from({ length: values.length / 3 }, (_, index) => values.subarray(index * 3, index * 3 + 3).join())
+}

@@ -1,0 +1,335 @@
+import {
+  formatSessionToken,
+  HISTORY_KINDS,
+  mergeSessionTokens,
+  parseSessionToken,
+  type HistoryItem,
+  type SessionToken,
+} from '@attune/core'
+import { NO_ITEM, type DeltaContent, type FactorRows, type NeighbourRows, type PopularityRows } from '@attune/core/artifact'
+import { seededRandom } from '@attune/core/testing'
+import type { TrainedModel } from '../train/trained-model.ts'
+import { Windows, type CountSink, type StoredBatch, type WindowsState } from '../windows.ts'
+import { Counts, type CountsState } from './counts.ts'
+import { NegativeSampler, placeRow, stepFactors, type RowExample } from './factors.ts'
+
+/** A page of one range of the change feed, as read. */
+export interface FeedPage {
+  readonly range: string
+  /** Where to go on reading this range once the page has been taken in. */
+  readonly continuation: string
+  /** Session token up to which the page's range has been read; null when the service told none. */
+  readonly through: string | null
+  readonly batches: readonly StoredBatch[]
+}
+
+/** Everything that goes into one step of the model: applied again, it gives the same state. */
+export interface MicroBatch {
+  /** 1 for the first after the base model, then without gaps. */
+  readonly seq: number
+  /** Wall clock when it was taken in, milliseconds since 1970. */
+  readonly at: number
+  readonly pages: readonly FeedPage[]
+}
+
+/** What a delta is made of, before it has a number and a signature. */
+export interface ModelChange {
+  readonly items: readonly string[]
+  readonly content: DeltaContent
+}
+
+/** New items follow their neighbours until they have this many steps; from then on they are trained. */
+const PLACED_BELOW = 20
+/** More than this in one micro-batch are counted but not trained on: keeps a flood within its 500 ms. */
+const MAX_EXAMPLES = 256
+const TRENDS_EXAMINED = 20_000
+const TRENDS_RESENT = 500
+const HOUR_MS = 3_600_000
+
+export interface LiveState {
+  readonly seq: number
+  readonly through: string | null
+  readonly continuations: readonly (readonly [range: string, continuation: string])[]
+  readonly newItems: readonly string[]
+  readonly windows: WindowsState
+  readonly counts: CountsState
+  /** Rows that differ from the base's, and their values `[rows, d]`. */
+  readonly factorRows: Uint32Array
+  readonly factors: Float32Array
+}
+
+/**
+ * The base model and everything clicked since: windows, counts, factors. A pure function of the micro-batches applied,
+ * in their order, so a journal of them is a backup.
+ */
+export class LiveModel {
+  readonly base: TrainedModel
+  readonly counts: Counts
+  readonly #windows: Windows
+  readonly #ids: string[]
+  readonly #rowOf: Map<string, number>
+  #factors: Float32Array
+  readonly #trained = new Set<number>()
+  readonly #sampler: NegativeSampler
+  #through: SessionToken | undefined
+  readonly #continuations: Map<string, string>
+  #seq: number
+  /** Neighbours of rows newer than the base in both directions, in units. */
+  readonly #around = new Map<number, Map<number, number>>()
+  #dirtyFactors = new Set<number>()
+  #dirtyPairs = new Set<number>()
+  #dirtySteps = new Set<number>()
+
+  /** @param baseAt - when the base was trained, milliseconds since 1970 */
+  constructor(base: TrainedModel, baseAt: number, state?: LiveState) {
+    this.base = base
+    this.counts = new Counts(base.tables, base.neighbours, baseAt, state?.counts)
+    this.#windows = state === undefined ? new Windows() : Windows.from(state.windows)
+    this.#ids = [...base.ids, ...(state?.newItems ?? [])]
+    this.#rowOf = new Map(this.#ids.map((id, row) => [id, row]))
+    this.#factors = base.factors.slice()
+    this.#reserve(this.#ids.length)
+    this.#sampler = new NegativeSampler(base.tables.popularity)
+    this.#seq = state?.seq ?? 0
+    this.#through = state?.through == null ? undefined : parseSessionToken(state.through)
+    this.#continuations = new Map(state?.continuations)
+    state?.factorRows.forEach((row, index) => {
+      const values = state.factors.subarray(index * base.dim, (index + 1) * base.dim)
+      this.#factors.set(values, row * base.dim)
+      this.#trained.add(row)
+    })
+    if (state !== undefined) this.#restoreAround(state.counts)
+  }
+
+  get items(): number {
+    return this.#ids.length
+  }
+
+  get ids(): readonly string[] {
+    return this.#ids
+  }
+
+  /** Micro-batches applied. */
+  get seq(): number {
+    return this.#seq
+  }
+
+  get through(): string | null {
+    return this.#through === undefined ? null : formatSessionToken(this.#through)
+  }
+
+  get continuations(): ReadonlyMap<string, string> {
+    return this.#continuations
+  }
+
+  /** Visitors whose visits are open or just closed. */
+  get openVisitors(): number {
+    return this.#windows.size
+  }
+
+  rowOf(id: string): number | undefined {
+    return this.#rowOf.get(id)
+  }
+
+  /** `[N, d]`, a view; changes with the next micro-batch. */
+  get factors(): Float32Array {
+    return this.#factors.subarray(0, this.items * this.base.dim)
+  }
+
+  /**
+   * Takes a micro-batch in: windows, counts, factors, continuations.
+   *
+   * @returns what edges have to be told
+   */
+  apply(batch: MicroBatch): ModelChange {
+    this.#dirtyFactors = new Set()
+    this.#dirtyPairs = new Set()
+    this.#dirtySteps = new Set()
+    const known = this.items
+    const examples: RowExample[] = []
+    const sink: CountSink = {
+      step: (item, at, sign) => this.#step(item, at, sign),
+      pair: (source, target, units, sign) => this.#pair(source, target, sign * units),
+      example: (history, target) => examples.push(this.#example(history, target)),
+    }
+    for (const page of batch.pages) {
+      for (const stored of page.batches) this.#windows.apply(stored, sink)
+      this.#continuations.set(page.range, page.continuation)
+      if (page.through !== null) {
+        const read = parseSessionToken(page.through)
+        this.#through = this.#through === undefined ? read : mergeSessionTokens(this.#through, read)
+      }
+    }
+    this.#learn(examples.slice(-MAX_EXAMPLES), seededRandom(Math.imul(batch.seq, 0x9e37_79b1)))
+    this.#seq = batch.seq
+    for (const row of this.counts.staleTrends(batch.at, this.items, TRENDS_EXAMINED, TRENDS_RESENT)) {
+      this.#dirtySteps.add(row)
+    }
+    return { items: this.#ids.slice(known), content: this.#changed(batch.at) }
+  }
+
+  state(): LiveState {
+    const { dim } = this.base
+    const factorRows = Uint32Array.from(this.#trained)
+    const factors = new Float32Array(factorRows.length * dim)
+    factorRows.forEach((row, index) => factors.set(this.#factors.subarray(row * dim, (row + 1) * dim), index * dim))
+    return {
+      seq: this.#seq,
+      through: this.through,
+      continuations: [...this.#continuations],
+      newItems: this.#ids.slice(this.base.ids.length),
+      windows: this.#windows.state(),
+      counts: this.counts.state(),
+      factorRows,
+      factors,
+    }
+  }
+
+  /** The model as of `now`, as if it had been trained: what a full epoch is built from. */
+  snapshot(now: number): TrainedModel {
+    const { dim, neighbours: k } = this.base
+    const n = this.items
+    const tables = {
+      srItems: new Uint32Array(n * k).fill(NO_ITEM),
+      srScores: new Uint8Array(n * k),
+      srScales: new Float32Array(n),
+      srSums: new Float32Array(n),
+      popularity: new Float32Array(n),
+      trend: new Float32Array(n),
+    }
+    const out = { items: tables.srItems, scores: tables.srScores, scales: tables.srScales }
+    for (let row = 0; row < n; row++) {
+      if (row < this.base.ids.length && this.counts.targets(row) === undefined) this.#copyRow(row, tables)
+      else tables.srSums[row] = this.counts.writeRow(row, out, row)
+      tables.popularity[row] = this.counts.popularity(row)
+      tables.trend[row] = this.counts.markSent(row, now)
+    }
+    return { ...this.base, ids: [...this.#ids], factors: this.#factors.slice(0, n * dim), tables }
+  }
+
+  #copyRow(row: number, tables: { srItems: Uint32Array; srScores: Uint8Array; srScales: Float32Array; srSums: Float32Array }): void {
+    const { neighbours: k, tables: base } = this.base
+    tables.srItems.set(base.srItems.subarray(row * k, (row + 1) * k), row * k)
+    tables.srScores.set(base.srScores.subarray(row * k, (row + 1) * k), row * k)
+    tables.srScales[row] = base.srScales[row] ?? 0
+    tables.srSums[row] = base.srSums[row] ?? 0
+  }
+
+  #row(item: string): number {
+    const known = this.#rowOf.get(item)
+    if (known !== undefined) return known
+    const row = this.#ids.length
+    this.#ids.push(item)
+    this.#rowOf.set(item, row)
+    this.#reserve(row + 1)
+    this.#dirtyFactors.add(row)
+    this.#dirtyPairs.add(row)
+    this.#dirtySteps.add(row)
+    return row
+  }
+
+  #reserve(items: number): void {
+    const { dim } = this.base
+    if (items * dim <= this.#factors.length) return
+    const larger = new Float32Array((Math.ceil(items * 1.05) + 256) * dim)
+    larger.set(this.#factors)
+    this.#factors = larger
+  }
+
+  #step(item: string, at: number, sign: 1 | -1): void {
+    const row = this.#row(item)
+    this.counts.addStep(row, at, sign)
+    this.#dirtySteps.add(row)
+  }
+
+  #pair(source: string, target: string, units: number): void {
+    const from = this.#row(source)
+    const to = this.#row(target)
+    this.counts.addPair(from, to, units)
+    this.#dirtyPairs.add(from)
+    this.#noteAround(from, to, units)
+    this.#noteAround(to, from, units)
+  }
+
+  #noteAround(row: number, neighbour: number, units: number): void {
+    if (row < this.base.ids.length) return
+    let around = this.#around.get(row)
+    if (around === undefined) this.#around.set(row, (around = new Map<number, number>()))
+    const total = (around.get(neighbour) ?? 0) + units
+    if (total === 0) around.delete(neighbour)
+    else around.set(neighbour, total)
+    this.#dirtyFactors.add(row)
+  }
+
+  #restoreAround({ pairs }: CountsState): void {
+    for (let at = 0; at < pairs.length; at += 3) {
+      this.#noteAround(pairs[at]!, pairs[at + 1]!, pairs[at + 2]!)
+      this.#noteAround(pairs[at + 1]!, pairs[at]!, pairs[at + 2]!)
+    }
+  }
+
+  #example(history: readonly HistoryItem[], target: HistoryItem): RowExample {
+    const newest = history.at(-1)?.at ?? 0
+    return {
+      rows: history.map((step) => this.#row(step.item)),
+      kinds: history.map((step) => HISTORY_KINDS.indexOf(step.kind)),
+      ages: history.map((step) => (newest - step.at) / HOUR_MS),
+      target: this.#row(target.item),
+    }
+  }
+
+  /** New rows go where their neighbours are, in order of arrival; then one pass over the examples of settled rows. */
+  #learn(examples: readonly RowExample[], random: () => number): void {
+    const { dim, temperature, weights } = this.base
+    for (const row of this.#dirtyFactors) {
+      if (this.#placed(row)) placeRow(this.#factors, dim, row, this.#around.get(row) ?? new Map<number, number>(), random)
+      this.#trained.add(row)
+    }
+    const settled = examples.filter(({ target }) => !this.#placed(target))
+    const options = { encoder: weights.encoder, temperature, sampler: this.#sampler, random }
+    stepFactors(this.#factors, settled, options, (row) => {
+      this.#dirtyFactors.add(row)
+      this.#trained.add(row)
+    })
+  }
+
+  #placed(row: number): boolean {
+    return row >= this.base.ids.length && this.counts.steps(row) < PLACED_BELOW
+  }
+
+  #changed(now: number): DeltaContent {
+    return {
+      ...(this.#dirtyFactors.size > 0 && { factors: this.#factorRows() }),
+      ...(this.#dirtyPairs.size > 0 && { neighbours: this.#neighbourRows() }),
+      ...(this.#dirtySteps.size > 0 && { popularity: this.#popularityRows(now) }),
+    }
+  }
+
+  #factorRows(): FactorRows {
+    const { dim } = this.base
+    const rows = Uint32Array.from(this.#dirtyFactors).sort()
+    const factors = new Float32Array(rows.length * dim)
+    rows.forEach((row, index) => factors.set(this.#factors.subarray(row * dim, (row + 1) * dim), index * dim))
+    return { rows, factors }
+  }
+
+  #neighbourRows(): NeighbourRows {
+    const k = this.base.neighbours
+    const rows = Uint32Array.from(this.#dirtyPairs).sort()
+    const out = {
+      items: new Uint32Array(rows.length * k),
+      scores: new Uint8Array(rows.length * k),
+      scales: new Float32Array(rows.length),
+    }
+    return { rows, ...out, sums: Float32Array.from(rows, (row, index) => this.counts.writeRow(row, out, index)) }
+  }
+
+  #popularityRows(now: number): PopularityRows {
+    const rows = Uint32Array.from(this.#dirtySteps).sort()
+    return {
+      rows,
+      popularity: Float32Array.from(rows, (row) => this.counts.popularity(row)),
+      trend: Float32Array.from(rows, (row) => this.counts.markSent(row, now)),
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { CosmosClient, type Container } from '@azure/cosmos'
+import { DATABASE, EVENTS_CONTAINER } from '@attune/core'
+import { modelOf, readArtifact } from './artifact/folder.ts'
+import { loadScanner } from './artifact/scanner.ts'
+import { createSigner, type SigningKey } from './artifact/sign.ts'
+import { Bridge, type BridgeDeps, type BridgeStatus } from './bridge.ts'
+import type { FeedStart } from './change-feed/read.ts'
+import { BridgeError } from './error.ts'
+import type { EdgeTarget } from './push/edge-client.ts'
+import { StateFolder } from './state/folder.ts'
+import type { TrainedModel } from './train/trained-model.ts'
+
+export interface BridgeOptions {
+  readonly cosmos: {
+    readonly endpoint: string
+    readonly key: string
+    /** `attune` when absent */
+    readonly database?: string
+  }
+  readonly edges: readonly EdgeTarget[]
+  /** Private Ed25519 JWK; edges know its public half. */
+  readonly signingKey: SigningKey
+  /** Where state and artifacts are kept; one bridge at a time. */
+  readonly folder: string
+  /** First model of a new folder: trains it, or names an artifact folder. Not looked at when the folder has an epoch. */
+  readonly initial: (() => Promise<TrainedModel>) | string
+  /** Where a new folder starts to read; `beginning` when absent. */
+  readonly start?: FeedStart
+  /** At least so long between two deltas; the first after a pause goes at once. 500 when absent, and at most. */
+  readonly deltaIntervalMs?: number
+  /** Pause after an empty read of a range, 25 when absent; four times as long once it has been quiet. */
+  readonly idleMs?: number
+  readonly onStatus?: (status: BridgeStatus) => void
+  readonly fetch?: typeof fetch
+  readonly now?: () => number
+  readonly random?: () => number
+}
+
+const MAX_DELTA_INTERVAL_MS = 500
+
+/**
+ * Starts a bridge: goes on from what `folder` holds, or makes its first epoch; then follows the change feed until closed.
+ * Edges may come and go; the promise does not wait for them.
+ *
+ * @throws {BridgeError} `SIGNING_KEY_INVALID`, `STATE_LOCKED`, `STATE_UNREADABLE`, `CONTAINER_MISSING`,
+ * `ARTIFACT_FOLDER_MISSING`
+ */
+export async function startBridge(options: BridgeOptions): Promise<Bridge> {
+  const { now = Date.now, random = Math.random, fetch: fetcher = fetch } = options
+  const signer = await createSigner(options.signingKey)
+  const folder = await StateFolder.open(options.folder)
+  const client = new CosmosClient({
+    endpoint: options.cosmos.endpoint,
+    key: options.cosmos.key,
+    userAgentSuffix: 'attune-bridge',
+  })
+  try {
+    const container = await openContainer(client, options.cosmos.database ?? DATABASE)
+    const deps: BridgeDeps = {
+      container,
+      folder,
+      edges: options.edges,
+      signer,
+      makeScanner: await loadScanner(),
+      initial: () => initialModel(options.initial),
+      start: options.start ?? 'beginning',
+      deltaIntervalMs: Math.min(options.deltaIntervalMs ?? MAX_DELTA_INTERVAL_MS, MAX_DELTA_INTERVAL_MS),
+      ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
+      fetch: fetcher,
+      now,
+      random,
+      onStatus: options.onStatus ?? (() => undefined),
+    }
+    return await Bridge.start(deps)
+  } catch (error) {
+    client.dispose()
+    await folder.close()
+    throw error
+  }
+}
+
+async function initialModel(initial: BridgeOptions['initial']): ReturnType<BridgeDeps['initial']> {
+  if (typeof initial === 'string') {
+    const artifact = await readArtifact(initial)
+    const { trainer, gate } = artifact.manifest
+    return { model: modelOf(artifact), trainer, ...(gate !== undefined && { gate }) }
+  }
+  const model = await initial()
+  return { model, trainer: 'local/0.1.0', ...(model.metrics !== undefined && { gate: { ...model.metrics } }) }
+}
+
+/** @throws {BridgeError} `CONTAINER_MISSING` */
+async function openContainer(client: CosmosClient, database: string): Promise<Container> {
+  const container = client.database(database).container(EVENTS_CONTAINER.id)
+  try {
+    await container.read()
+  } catch (cause) {
+    const { code } = (cause ?? {}) as { code?: unknown }
+    if (code !== 404) throw cause
+    throw new BridgeError(
+      'CONTAINER_MISSING',
+      `${database}/${EVENTS_CONTAINER.id}: there is no such container; start an edge that provisions it, or deploy it first`,
+      { cause },
+    )
+  }
+  return container
+}
