@@ -1,0 +1,10 @@
+export { CosmosLocalError, type CosmosLocalErrorCode } from './errors.ts'
+export {
+  EMULATOR_KEY,
+  startCosmosLocal,
+  type CosmosLocal,
+  type CosmosLocalOptions,
+  type RegionOptions,
+} from './start.ts'
+export type { ConsistencyLevel } from './engine/account.ts'
+export type { Lag } from './engine/replication.ts'
