@@ -1,0 +1,77 @@
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { createGunzip } from 'node:zlib'
+import type { TrainingData } from './data.ts'
+import { TrainError } from './errors.ts'
+
+/** Prefixes of test visits and what came next. P prefixes. */
+export interface TestPrefixes {
+  /** [P]: item ids, oldest first */
+  readonly histories: readonly (readonly string[])[]
+  /** [P]: may be an item training never saw */
+  readonly targets: readonly string[]
+}
+
+/**
+ * `DIR/train.txt.gz`: a visit a line, item ids separated by spaces, oldest visit first. Read as a stream.
+ *
+ * @param limit - only the newest so many visits
+ * @throws {TrainError} `TRAIN_DATA_TOO_SMALL` when there is no visit
+ */
+export async function loadSessions(folder: string, limit: number = Infinity): Promise<TrainingData> {
+  const ids: string[] = []
+  const rowOf = new Map<string, number>()
+  const offsets = [0]
+  const rows: number[] = []
+  for await (const line of linesOf(join(folder, 'train.txt.gz'))) {
+    for (const id of line.split(' ')) {
+      let row = rowOf.get(id)
+      if (row === undefined) {
+        row = ids.length
+        rowOf.set(id, row)
+        ids.push(id)
+      }
+      rows.push(row)
+    }
+    offsets.push(rows.length)
+  }
+  if (rows.length === 0) throw new TrainError('TRAIN_DATA_TOO_SMALL', `${folder}/train.txt.gz: no visit`)
+  const from = Math.max(0, offsets.length - 1 - limit)
+  const start = offsets[from] ?? 0
+  return {
+    ids,
+    offsets: Uint32Array.from(offsets.slice(from), (offset) => offset - start),
+    rows: Uint32Array.from(rows.slice(start)),
+  }
+}
+
+/** `DIR/test-prefixes.txt.gz`: prefix, TAB, next item. @throws {TrainError} `TRAIN_DATA_MALFORMED` */
+export async function loadPrefixes(folder: string, limit: number = Infinity): Promise<TestPrefixes> {
+  const histories: string[][] = []
+  const targets: string[] = []
+  for await (const line of linesOf(join(folder, 'test-prefixes.txt.gz'))) {
+    if (targets.length >= limit) break
+    const [prefix, target] = line.split('\t')
+    if (prefix === undefined || target === undefined) {
+      throw new TrainError(
+        'TRAIN_DATA_MALFORMED',
+        `${folder}/test-prefixes.txt.gz, line ${targets.length + 1}: expected prefix, TAB, item`,
+      )
+    }
+    histories.push(prefix.split(' '))
+    targets.push(target)
+  }
+  return { histories, targets }
+}
+
+/** Lines of a gzip file that are not empty. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const source = createReadStream(file)
+  const text = source.pipe(createGunzip())
+  // A pipe does not carry errors on.
+  source.on('error', (error) => text.destroy(error))
+  for await (const line of createInterface({ input: text, crlfDelay: Infinity })) {
+    if (line !== '') yield line
+  }
+}
