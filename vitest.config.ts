@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const conditions = ['@attune/source', 'module', 'import', 'node', 'default']
+const conditions = ['@attune/source', 'module', 'node']
 
 export default defineConfig({
   resolve: { conditions },

@@ -28,7 +28,7 @@ export class FileSystemModelStore implements ModelStore {
   }
 
   async getFile(sha256: string): Promise<Uint8Array | undefined> {
-    return orUndefined(readFile(this.#file(sha256)))
+    return readBytes(this.#file(sha256))
   }
 
   async putManifest(epoch: number, jws: string): Promise<void> {
@@ -80,7 +80,7 @@ export class FileSystemModelStore implements ModelStore {
     let size = 0
     for (const delta of await this.#deltas(epoch)) {
       if (delta <= after) continue
-      const body = await orUndefined(readFile(join(this.#log(epoch), `${delta}.delta`)))
+      const body = await readBytes(join(this.#log(epoch), `${delta}.delta`))
       if (body === undefined || (size > 0 && size + body.length > MAX_READ_BYTES)) break
       bodies.push(body)
       size += body.length
@@ -140,6 +140,12 @@ export class FileSystemModelStore implements ModelStore {
       await orUndefined(unlink(mine))
     }
   }
+}
+
+/** Plain bytes: a Buffer's `slice` shares memory where everybody else's copies. */
+async function readBytes(path: string): Promise<Uint8Array | undefined> {
+  const buffer = await orUndefined(readFile(path))
+  return buffer && new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
 }
 
 async function linked(from: string, to: string): Promise<boolean> {

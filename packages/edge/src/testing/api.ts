@@ -6,6 +6,7 @@ import type {
   RankResponse,
   TrackedEvent,
 } from '@attune/core'
+import type { EdgeOptions } from '../host/options.ts'
 import type { TestArtifact, TestSigner } from './artifact.ts'
 
 /** An answer with its status; `body` is undefined when empty. */
@@ -20,6 +21,18 @@ export type OrProblem<T> = T & Problem
 export const SITE = { id: 'shop', key: 'pk_test_site_key' } as const
 export const PUSH_KEY = 'push_test_key_of_32_characters__'
 export const VISITOR_SECRET = 'a visitor secret for tests only'
+
+/** Options of an edge for tests; port and folder are the caller's. */
+export function edgeOptions(cosmos: EdgeOptions['cosmos'], signer: TestSigner): EdgeOptions {
+  return {
+    cosmos,
+    site: SITE,
+    pushKey: PUSH_KEY,
+    visitorSecret: VISITOR_SECRET,
+    verifyKeys: [signer.publicKey],
+    diagnostics: true,
+  }
+}
 
 /** Calls an edge as pages and trainers do. */
 export class Api {

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { ConfigError, readConfig } from './config.ts'
+
+const GOOD = {
+  ATTUNE_SITES: '[{"id":"shop","keys":["pk_live_1","pk_live_2"],"origins":["https://shop.example"]}]',
+  ATTUNE_PUSH_KEYS: 'push_key_of_16_characters',
+  ATTUNE_VISITOR_SECRETS: 'a secret of 16 characters or more',
+  ATTUNE_VERIFY_KEYS: '[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]',
+  COSMOS_ENDPOINTS: 'https://a.documents.azure.com:443/, https://b.documents.azure.com',
+  COSMOS_KEY: 'c2VjcmV0',
+}
+
+function problemsOf(env: Record<string, unknown>): string[] {
+  try {
+    readConfig(env)
+    return []
+  } catch (error) {
+    return error instanceof ConfigError ? error.issues.map((issue) => issue.path) : ['another error']
+  }
+}
+
+test('good settings are read; endpoints lose the default port and the slash at the end', () => {
+  const config = readConfig(GOOD)
+  expect(config.cosmos).toEqual({
+    endpoints: ['https://a.documents.azure.com', 'https://b.documents.azure.com'],
+    key: 'c2VjcmV0',
+    database: 'attune',
+  })
+  expect(config.sites).toEqual([
+    { id: 'shop', keys: ['pk_live_1', 'pk_live_2'], origins: ['https://shop.example'] },
+  ])
+  expect(config.diagnostics).toBe(false)
+})
+
+test('an empty environment names all six settings in one error', () => {
+  expect(problemsOf({}).toSorted()).toEqual(
+    [
+      'ATTUNE_PUSH_KEYS',
+      'ATTUNE_SITES',
+      'ATTUNE_VERIFY_KEYS',
+      'ATTUNE_VISITOR_SECRETS',
+      'COSMOS_ENDPOINTS',
+      'COSMOS_KEY',
+    ].toSorted(),
+  )
+})
+
+test.each([
+  [
+    'a private verify key',
+    { ATTUNE_VERIFY_KEYS: '[{"kty":"OKP","crv":"Ed25519","x":"a","d":"private"}]' },
+    'ATTUNE_VERIFY_KEYS[0]',
+  ],
+  ['a site id with a colon', { ATTUNE_SITES: '[{"id":"a:b","keys":["pk_live_1"]}]' }, 'ATTUNE_SITES[0].id'],
+  [
+    'one key for two sites',
+    { ATTUNE_SITES: '[{"id":"a","keys":["pk_live_1"]},{"id":"b","keys":["pk_live_1"]}]' },
+    'ATTUNE_SITES[1].keys',
+  ],
+  [
+    'an origin with a path',
+    { ATTUNE_SITES: '[{"id":"a","keys":["pk_live_1"],"origins":["https://a.example/x"]}]' },
+    'ATTUNE_SITES[0].origins',
+  ],
+  [
+    'a push key that pages know',
+    { ATTUNE_PUSH_KEYS: 'pk_of_16_characters', ATTUNE_SITES: '[{"id":"a","keys":["pk_of_16_characters"]}]' },
+    'ATTUNE_PUSH_KEYS',
+  ],
+  ['a short secret', { ATTUNE_VISITOR_SECRETS: 'short' }, 'ATTUNE_VISITOR_SECRETS'],
+  ['an endpoint that is no URL', { COSMOS_ENDPOINTS: 'localhost' }, 'COSMOS_ENDPOINTS'],
+  ['a key that is not base64', { COSMOS_KEY: 'not base64!' }, 'COSMOS_KEY'],
+])('%s is refused by name', (_, change, path) => {
+  expect(problemsOf({ ...GOOD, ...change })).toContain(path)
+})
+
+test('secrets stay out of the message', () => {
+  try {
+    readConfig({ ...GOOD, ATTUNE_VISITOR_SECRETS: 'tooshort', COSMOS_KEY: 'not base64!' })
+    expect.unreachable()
+  } catch (error) {
+    expect(String(error)).not.toContain('tooshort')
+    expect(String(error)).not.toContain('not base64!')
+  }
+})

@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest'
+import type { ModelStore } from './store.ts'
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
+const AT = '2026-01-01T00:00:00.000Z'
+
+/**
+ * What every ModelStore must do.
+ *
+ * @param open - a store of its own on each call with a new name; the same one again by its name, as after a restart
+ */
+export function describeModelStore(open: (name: string) => Promise<ModelStore>): void {
+  let stores = 0
+  const fresh = async () => {
+    const name = `contract-${stores++}`
+    return { name, store: await open(name) }
+  }
+
+  test('a file comes back by its digest, and only that one', async () => {
+    const { store } = await fresh()
+    const sha256 = 'a'.repeat(64)
+    expect(await store.hasFile(sha256)).toBe(false)
+    expect(await store.getFile(sha256)).toBeUndefined()
+    await store.putFile(sha256, bytes(1, 2, 3))
+    expect(await store.hasFile(sha256)).toBe(true)
+    expect([...((await store.getFile(sha256)) ?? [])]).toEqual([1, 2, 3])
+    expect(await store.hasFile('b'.repeat(64))).toBe(false)
+  })
+
+  test('a fresh store points nowhere; manifests are listed in order of their epochs', async () => {
+    const { store } = await fresh()
+    expect(await store.pointer()).toBeUndefined()
+    for (const epoch of [10, 9, 2]) await store.putManifest(epoch, `jws ${epoch}`)
+    expect(await store.epochs()).toEqual([2, 9, 10])
+    expect(await store.getManifest(9)).toBe('jws 9')
+    expect(await store.getManifest(3)).toBeUndefined()
+  })
+
+  test('only a greater epoch is activated, and starts with an empty log', async () => {
+    const { store } = await fresh()
+    expect(await store.activate(3, AT)).toBe(true)
+    expect(await store.appendDelta(3, 1, bytes(1))).toBe('stored')
+    expect(await store.pointer()).toEqual({ epoch: 3, delta: 1, activated: AT })
+    expect(await store.activate(3, AT)).toBe(false)
+    expect(await store.activate(2, AT)).toBe(false)
+    expect(await store.activate(4, AT)).toBe(true)
+    expect(await store.pointer()).toEqual({ epoch: 4, delta: 0, activated: AT })
+  })
+
+  test('deltas are kept in order, once, without gaps and only for the active epoch', async () => {
+    const { store } = await fresh()
+    expect(await store.appendDelta(1, 1, bytes(1))).toBe('other-epoch')
+    await store.activate(1, AT)
+    expect(await store.appendDelta(1, 2, bytes(2))).toBe('gap')
+    expect(await store.appendDelta(1, 1, bytes(1))).toBe('stored')
+    expect(await store.appendDelta(1, 1, bytes(9))).toBe('exists')
+    for (let delta = 2; delta <= 11; delta++)
+      expect(await store.appendDelta(1, delta, bytes(delta))).toBe('stored')
+    expect((await store.deltasAfter(1, 0)).map((body) => [...body])).toEqual(
+      Array.from({ length: 11 }, (_, index) => [index + 1]),
+    )
+    expect((await store.deltasAfter(1, 9)).map((body) => [...body])).toEqual([[10], [11]])
+    expect(await store.deltasAfter(1, 11)).toEqual([])
+    expect(await store.appendDelta(2, 1, bytes(1))).toBe('other-epoch')
+  })
+
+  test('of ten appends of one number at the same time exactly one is stored', async () => {
+    const { store } = await fresh()
+    await store.activate(1, AT)
+    const results = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => store.appendDelta(1, 1, bytes(index))),
+    )
+    expect(results.filter((result) => result === 'stored')).toHaveLength(1)
+    expect(results.filter((result) => result === 'exists')).toHaveLength(9)
+  })
+
+  test('a delta of 2.5 MB comes back whole', async () => {
+    const { store } = await fresh()
+    await store.activate(1, AT)
+    const large = Uint8Array.from({ length: 2_500_000 }, (_, index) => index % 251)
+    await store.appendDelta(1, 1, large)
+    const [body] = await store.deltasAfter(1, 0)
+    expect(body?.length).toBe(2_500_000)
+    expect(body?.every((value, index) => value === index % 251)).toBe(true)
+  })
+
+  test('everything is there again after a restart', async () => {
+    const { name, store } = await fresh()
+    await store.putFile('c'.repeat(64), bytes(7))
+    await store.putManifest(5, 'jws 5')
+    await store.activate(5, AT)
+    await store.appendDelta(5, 1, bytes(8))
+    const again = await open(name)
+    expect(await again.pointer()).toEqual({ epoch: 5, delta: 1, activated: AT })
+    expect(await again.getManifest(5)).toBe('jws 5')
+    expect([...((await again.getFile('c'.repeat(64))) ?? [])]).toEqual([7])
+    expect((await again.deltasAfter(5, 0)).map((body) => [...body])).toEqual([[8]])
+  })
+}
