@@ -6,7 +6,12 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['{packages,tools,examples}/*/{src,conformance}/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts', 'bench/src/**/*.test.ts'],
+    include: [
+      'deploy/**/*.test.ts',
+      '{packages,tools,examples}/*/{src,conformance}/**/*.test.{ts,tsx}',
+      'scripts/**/*.test.ts',
+      'bench/src/**/*.test.ts',
+    ],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
