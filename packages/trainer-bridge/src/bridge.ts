@@ -22,7 +22,12 @@ import type { TrainedModel } from './train/trained-model.ts'
 
 /** What happens in a bridge, for logs, metrics and the shop's drawer. */
 export type BridgeStatus =
-  | { readonly type: 'epoch'; readonly epoch: number; readonly items: number; readonly why: 'initial' | 'resumed' | 'renewed' }
+  | {
+      readonly type: 'epoch'
+      readonly epoch: number
+      readonly items: number
+      readonly why: 'initial' | 'resumed' | 'renewed'
+    }
   | {
       readonly type: 'delta'
       readonly epoch: number
@@ -44,7 +49,11 @@ export interface BridgeDeps {
   readonly edges: readonly EdgeTarget[]
   readonly signer: Signer
   readonly makeScanner: (dim: number, capacity: number) => Scanner
-  readonly initial: () => Promise<{ model: TrainedModel; trainer: string; gate?: Readonly<Record<string, unknown>> }>
+  readonly initial: () => Promise<{
+    model: TrainedModel
+    trainer: string
+    gate?: Readonly<Record<string, unknown>>
+  }>
   readonly start: FeedStart
   /** At least this long between two deltas; the first after a pause goes at once. */
   readonly deltaIntervalMs: number
@@ -77,7 +86,12 @@ export class Bridge implements ReleaseSource {
   #feed: { totals: FeedTotals; done: Promise<void> } | undefined
   #events = 0
 
-  private constructor(deps: BridgeDeps, model: LiveModel, place: Pick<Snapshot, 'baseEpoch' | 'baseAt'>, release: Release) {
+  private constructor(
+    deps: BridgeDeps,
+    model: LiveModel,
+    place: Pick<Snapshot, 'baseEpoch' | 'baseAt'>,
+    release: Release,
+  ) {
     this.#deps = deps
     this.#model = model
     this.#place = place
@@ -123,7 +137,8 @@ export class Bridge implements ReleaseSource {
     { snapshot, batches }: { snapshot: Snapshot; batches: readonly MicroBatch[] },
   ): Promise<Bridge> {
     const base = await readArtifact(deps.folder.path, snapshot.baseEpoch)
-    const served = snapshot.epoch === snapshot.baseEpoch ? base : await readArtifact(deps.folder.path, snapshot.epoch)
+    const served =
+      snapshot.epoch === snapshot.baseEpoch ? base : await readArtifact(deps.folder.path, snapshot.epoch)
     const live = new LiveModel(modelOf(base), snapshot.baseAt, snapshot.live)
     const { baseEpoch, baseAt } = snapshot
     const release = new Release(await signEpoch(deps, served), snapshot.delta)
@@ -159,7 +174,11 @@ export class Bridge implements ReleaseSource {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
     this.#inbox.close()
-    await Promise.allSettled([this.#running, this.#feed?.done, ...this.#followers.map(({ running }) => running)])
+    await Promise.allSettled([
+      this.#running,
+      this.#feed?.done,
+      ...this.#followers.map(({ running }) => running),
+    ])
     await this.#inTurn(() => this.#save()).catch((error: unknown) => {
       this.#report({ type: 'stopped', error: sentence(error) })
     })
@@ -231,10 +250,21 @@ export class Bridge implements ReleaseSource {
     const batch: MicroBatch = { seq: this.#model.seq + 1, at: started, pages }
     await folder.append(batch)
     const bytes = await this.#publish(batch, this.#model.apply(batch))
-    const events = pages.reduce((sum, page) => sum + page.batches.reduce((all, one) => all + one.events.length, 0), 0)
+    const events = pages.reduce(
+      (sum, page) => sum + page.batches.reduce((all, one) => all + one.events.length, 0),
+      0,
+    )
     this.#events += events
     const { number: epoch, delta } = this.#release
-    this.#report({ type: 'delta', epoch, delta, through: this.#model.through, events, bytes, ms: now() - started })
+    this.#report({
+      type: 'delta',
+      epoch,
+      delta,
+      through: this.#model.through,
+      events,
+      bytes,
+      ms: now() - started,
+    })
     for (const follower of this.#followers) follower.wake()
     if (delta >= MAX_DELTAS || this.#release.totalBytes > MAX_DELTA_BYTES) await this.#renew(epoch + 1)
     else if (folder.journalBytes > MAX_JOURNAL_BYTES) await this.#save()
@@ -254,7 +284,10 @@ export class Bridge implements ReleaseSource {
       bytes: tensors.length,
       items,
     }
-    const jws = await this.#deps.signer.sign(new TextEncoder().encode(JSON.stringify(header)), 'attune-delta+jws')
+    const jws = await this.#deps.signer.sign(
+      new TextEncoder().encode(JSON.stringify(header)),
+      'attune-delta+jws',
+    )
     const body = joinDelta(jws, tensors)
     this.#release.add({ delta: header.delta, body, through: header.through })
     return body.length

@@ -22,7 +22,8 @@ export class Inbox {
     this.#pages.push(page)
     this.#events += eventsOf(page)
     this.#filled?.()
-    while (this.#events > MAX_WAITING_EVENTS) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    while (this.#events > MAX_WAITING_EVENTS)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
   /** Settles when there is a page, or when the signal fires. */

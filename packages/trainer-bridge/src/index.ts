@@ -1,6 +1,11 @@
-export { buildArtifact, manifestBytes, walkHistories, type Artifact, type ArtifactOptions } from './artifact/build.ts'
+export {
+  buildArtifact,
+  manifestBytes,
+  walkHistories,
+  type Artifact,
+  type ArtifactOptions,
+} from './artifact/build.ts'
 export { keepEpochs, listEpochs, modelOf, readArtifact, writeArtifact } from './artifact/folder.ts'
-export { loadScanner } from './artifact/scanner.ts'
 export {
   asSigningKey,
   createSigner,
@@ -18,3 +23,4 @@ export { EdgeClient, EdgeProblem, type Acknowledged, type EdgeTarget } from './p
 export { deliver, type Delivery } from './push/deliver.ts'
 export type { EdgeStatus } from './push/follow.ts'
 export { startBridge, type BridgeOptions } from './start.ts'
+export * from './train/index.ts'

@@ -1,13 +1,13 @@
 import { CosmosClient, type Container } from '@azure/cosmos'
 import { DATABASE, EVENTS_CONTAINER } from '@attune/core'
 import { modelOf, readArtifact } from './artifact/folder.ts'
-import { loadScanner } from './artifact/scanner.ts'
 import { createSigner, type SigningKey } from './artifact/sign.ts'
 import { Bridge, type BridgeDeps, type BridgeStatus } from './bridge.ts'
 import type { FeedStart } from './change-feed/read.ts'
 import { BridgeError } from './error.ts'
 import type { EdgeTarget } from './push/edge-client.ts'
 import { StateFolder } from './state/folder.ts'
+import { nodeScanner } from './train/node-scanner.ts'
 import type { TrainedModel } from './train/trained-model.ts'
 
 export interface BridgeOptions {
@@ -61,7 +61,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
       folder,
       edges: options.edges,
       signer,
-      makeScanner: await loadScanner(),
+      makeScanner: nodeScanner,
       initial: () => initialModel(options.initial),
       start: options.start ?? 'beginning',
       deltaIntervalMs: Math.min(options.deltaIntervalMs ?? MAX_DELTA_INTERVAL_MS, MAX_DELTA_INTERVAL_MS),

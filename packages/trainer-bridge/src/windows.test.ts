@@ -8,7 +8,12 @@ const T0 = 1_764_000_000_000
 const MINUTE = 60_000
 
 /** Counts as plain numbers: `a>b` in units of 1/2520, and steps. */
-function counter(): { sink: CountSink; pairs: Map<string, number>; steps: Map<string, number>; examples: string[] } {
+function counter(): {
+  sink: CountSink
+  pairs: Map<string, number>
+  steps: Map<string, number>
+  examples: string[]
+} {
   const pairs = new Map<string, number>()
   const steps = new Map<string, number>()
   const examples: string[] = []
@@ -32,7 +37,11 @@ const event = (item: string, at: number, kind: TrackedEvent['kind'] = 'click'): 
   item,
   at,
 })
-const batch = (events: TrackedEvent[], received = Math.max(...events.map(({ at }) => at)), visitor = 'v'): StoredBatch => ({
+const batch = (
+  events: TrackedEvent[],
+  received = Math.max(...events.map(({ at }) => at)),
+  visitor = 'v',
+): StoredBatch => ({
   id: `b${next++}`,
   visitor,
   received,
@@ -129,31 +138,37 @@ test('a state taken and given back goes on as if nothing had happened', () => {
 
 test('in any order of arrival, split into any batches, counts are those of the sorted history', () => {
   fc.assert(
-    fc.property(fc.integer(), fc.array(fc.integer({ min: 0, max: 5_400 }), { minLength: 1, maxLength: 40 }), (seed, seconds) => {
-      const random = seededRandom(seed)
-      const events = seconds.map((second) => event('abcdef'[Math.floor(random() * 6)] ?? 'a', T0 + second * 1_000))
-      const { sink, pairs, steps } = counter()
-      const windows = new Windows()
-      const left = [...events]
-      while (left.length > 0) {
-        const some = left.splice(Math.floor(random() * left.length), 1 + Math.floor(random() * 4))
-        windows.apply(batch(some, T0 + 5_400_000), sink)
-      }
-      // Reference: the definition, over the whole sorted history at once.
-      const expected = new Map<string, number>()
-      const history = toHistory(events, 1_000)
-      history.forEach((target, j) => {
-        for (let i = j - 1; i >= Math.max(0, j - 10); i--) {
-          const source = history[i]
-          const later = history[i + 1]
-          if (source === undefined || later === undefined || later.at - source.at >= 30 * MINUTE) break
-          const key = `${source.item}>${target.item}`
-          expected.set(key, (expected.get(key) ?? 0) + 2520 / (j - i))
+    fc.property(
+      fc.integer(),
+      fc.array(fc.integer({ min: 0, max: 5_400 }), { minLength: 1, maxLength: 40 }),
+      (seed, seconds) => {
+        const random = seededRandom(seed)
+        const events = seconds.map((second) =>
+          event('abcdef'[Math.floor(random() * 6)] ?? 'a', T0 + second * 1_000),
+        )
+        const { sink, pairs, steps } = counter()
+        const windows = new Windows()
+        const left = [...events]
+        while (left.length > 0) {
+          const some = left.splice(Math.floor(random() * left.length), 1 + Math.floor(random() * 4))
+          windows.apply(batch(some, T0 + 5_400_000), sink)
         }
-      })
-      expect(Object.fromEntries(pairs)).toEqual(Object.fromEntries(expected))
-      expect([...steps.values()].reduce((sum, count) => sum + count, 0)).toBe(history.length)
-    }),
+        // Reference: the definition, over the whole sorted history at once.
+        const expected = new Map<string, number>()
+        const history = toHistory(events, 1_000)
+        history.forEach((target, j) => {
+          for (let i = j - 1; i >= Math.max(0, j - 10); i--) {
+            const source = history[i]
+            const later = history[i + 1]
+            if (source === undefined || later === undefined || later.at - source.at >= 30 * MINUTE) break
+            const key = `${source.item}>${target.item}`
+            expected.set(key, (expected.get(key) ?? 0) + 2520 / (j - i))
+          }
+        })
+        expect(Object.fromEntries(pairs)).toEqual(Object.fromEntries(expected))
+        expect([...steps.values()].reduce((sum, count) => sum + count, 0)).toBe(history.length)
+      },
+    ),
   )
 })
 

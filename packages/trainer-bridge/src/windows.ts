@@ -104,7 +104,12 @@ export class Windows {
     return {
       newest: this.#newest,
       swept: this.#swept,
-      visitors: [...this.#visitors].map(([id, { received, batches, events }]) => [id, received, batches, events]),
+      visitors: [...this.#visitors].map(([id, { received, batches, events }]) => [
+        id,
+        received,
+        batches,
+        events,
+      ]),
     }
   }
 
@@ -142,7 +147,9 @@ export class Windows {
 
 /** Impressions and searches change no count; kept, they would crowd out the clicks. */
 function makesStep({ kind, item }: TrackedEvent): boolean {
-  return item !== undefined && (kind.startsWith('custom:') || (HISTORY_KINDS as readonly string[]).includes(kind))
+  return (
+    item !== undefined && (kind.startsWith('custom:') || (HISTORY_KINDS as readonly string[]).includes(kind))
+  )
 }
 
 /** Only what histories need is kept in memory and in the checkpoint. */

@@ -71,7 +71,10 @@ export function walkHistories(model: TrainedModel, random: Random): GoldenHistor
       items.push(ids[row] as string)
       const targets = tables.srItems.subarray(row * k, (row + 1) * k)
       const kept = targets.indexOf(NO_ITEM) < 0 ? k : targets.indexOf(NO_ITEM)
-      row = kept === 0 ? Math.floor(random() * ids.length) : (targets[Math.floor(random() * Math.min(kept, 5))] as number)
+      row =
+        kept === 0
+          ? Math.floor(random() * ids.length)
+          : (targets[Math.floor(random() * Math.min(kept, 5))] as number)
     }
     return { items }
   })

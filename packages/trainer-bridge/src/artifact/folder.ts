@@ -1,6 +1,13 @@
 import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ArtifactError, parseManifest, readModel, sha256Hex, type FileRole, type Manifest } from '@attune/core/artifact'
+import {
+  ArtifactError,
+  parseManifest,
+  readModel,
+  sha256Hex,
+  type FileRole,
+  type Manifest,
+} from '@attune/core/artifact'
 import { readWeights } from '@attune/core/rank'
 import { BridgeError } from '../error.ts'
 import { writeAtomically } from '../state/files.ts'
@@ -53,9 +60,13 @@ export async function readArtifact(folder: string, epoch?: number): Promise<Arti
   const files = new Map<string, Uint8Array>()
   for (const { sha256 } of Object.values(manifest.files)) {
     const bytes = await readFile(join(folder, 'files', sha256)).catch((cause: unknown) => {
-      throw new ArtifactError('ARTIFACT_FILE_MISSING', `epoch ${manifest.epoch}: file ${sha256} is not in ${folder}`, {
-        cause,
-      })
+      throw new ArtifactError(
+        'ARTIFACT_FILE_MISSING',
+        `epoch ${manifest.epoch}: file ${sha256} is not in ${folder}`,
+        {
+          cause,
+        },
+      )
     })
     const received = await sha256Hex(bytes)
     if (received !== sha256) {

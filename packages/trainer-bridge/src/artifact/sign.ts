@@ -36,7 +36,9 @@ export async function createSigner(key: SigningKey): Promise<Signer> {
   try {
     imported = await importJWK(checked, 'EdDSA')
   } catch (cause) {
-    throw new BridgeError('SIGNING_KEY_INVALID', 'signing key: x and d are not an Ed25519 key pair', { cause })
+    throw new BridgeError('SIGNING_KEY_INVALID', 'signing key: x and d are not an Ed25519 key pair', {
+      cause,
+    })
   }
   return {
     kid,
@@ -53,7 +55,10 @@ export function publicJwk({ kty, crv, x, kid }: SigningKey): JWK {
 
 /** @throws {BridgeError} `SIGNING_KEY_INVALID` */
 export function asSigningKey(input: unknown): SigningKey {
-  const { kty, crv, x, d } = (typeof input === 'object' && input !== null ? input : {}) as Record<string, unknown>
+  const { kty, crv, x, d } = (typeof input === 'object' && input !== null ? input : {}) as Record<
+    string,
+    unknown
+  >
   if (kty !== 'OKP' || crv !== 'Ed25519' || typeof x !== 'string' || typeof d !== 'string') {
     throw new BridgeError(
       'SIGNING_KEY_INVALID',

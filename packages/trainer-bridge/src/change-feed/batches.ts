@@ -9,14 +9,16 @@ export function toStoredBatch(document: unknown): StoredBatch | undefined {
   if (typeof document !== 'object' || document === null) return undefined
   const { id, visitor, received, events } = document as Record<string, unknown>
   if (typeof id !== 'string' || typeof visitor !== 'string' || typeof received !== 'number') return undefined
-  if (!Number.isFinite(received) || !Array.isArray(events) || events.length > MAX_EVENTS_PER_BATCH) return undefined
+  if (!Number.isFinite(received) || !Array.isArray(events) || events.length > MAX_EVENTS_PER_BATCH)
+    return undefined
   return { id, visitor, received, events: events.flatMap((event) => toEvent(event)) }
 }
 
 function toEvent(input: unknown): TrackedEvent[] {
   if (typeof input !== 'object' || input === null) return []
   const { id, kind, item, at } = input as Record<string, unknown>
-  if (typeof id !== 'string' || !isEventKind(kind) || typeof at !== 'number' || !Number.isFinite(at)) return []
+  if (typeof id !== 'string' || !isEventKind(kind) || typeof at !== 'number' || !Number.isFinite(at))
+    return []
   if (item === undefined) return [{ id, kind, at }]
   return typeof item === 'string' && item.length > 0 && item.length <= 256 ? [{ id, kind, item, at }] : []
 }

@@ -55,7 +55,9 @@ export function rangeKey({ minInclusive, maxExclusive }: FeedRange): string {
  * Yields an empty page once where the range starts at "now" or at a time, so that the starting point can be kept.
  * Asks for the next page only when the consumer comes back: that is the back-pressure.
  */
-export async function* readFeed<Document>(options: ReadFeedOptions): AsyncGenerator<FeedRead<Document>, void> {
+export async function* readFeed<Document>(
+  options: ReadFeedOptions,
+): AsyncGenerator<FeedRead<Document>, void> {
   const { signal, sleep, random, idleMs = IDLE_MS } = options
   let { continuation } = options
   let iterator: ChangeFeedPullModelIterator<Document> | undefined
@@ -86,7 +88,8 @@ export async function* readFeed<Document>(options: ReadFeedOptions): AsyncGenera
       if (signal.aborted) return
       // The iterator may have lost its place; a fresh one goes on from what the consumer has taken.
       iterator = undefined
-      const retryInMs = retryAfter(error) ?? Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures) * (0.5 + random() / 2)
+      const retryInMs =
+        retryAfter(error) ?? Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures) * (0.5 + random() / 2)
       failures = Math.min(failures + 1, 10)
       options.onError(error, retryInMs)
       await sleep(retryInMs, signal)
@@ -98,10 +101,17 @@ function openIterator<Document>(
   { container, range, start, maxItemCount = MAX_ITEM_COUNT }: ReadFeedOptions,
   continuation: string | undefined,
 ): ChangeFeedPullModelIterator<Document> {
-  return container.items.getChangeFeedIterator<Document>({ maxItemCount, changeFeedStartFrom: startFrom(range, start, continuation) })
+  return container.items.getChangeFeedIterator<Document>({
+    maxItemCount,
+    changeFeedStartFrom: startFrom(range, start, continuation),
+  })
 }
 
-function startFrom(range: FeedRange, start: FeedStart, continuation: string | undefined): ChangeFeedStartFrom {
+function startFrom(
+  range: FeedRange,
+  start: FeedStart,
+  continuation: string | undefined,
+): ChangeFeedStartFrom {
   if (continuation !== undefined) return ChangeFeedStartFrom.Continuation(continuation)
   if (start === 'beginning') return ChangeFeedStartFrom.Beginning(range)
   return start === 'now' ? ChangeFeedStartFrom.Now(range) : ChangeFeedStartFrom.Time(start, range)
@@ -120,7 +130,9 @@ export function readThrough(sessionToken: string | undefined, etag: string | und
     if (ranges.length !== 1 || entry === undefined) return null
     const [range, { version, globalLsn, regions }] = entry
     const capped = new Map([...regions].map(([region, local]) => [region, Math.min(local, lsn)]))
-    return formatSessionToken(new Map([[range, { version, globalLsn: Math.min(globalLsn, lsn), regions: capped }]]))
+    return formatSessionToken(
+      new Map([[range, { version, globalLsn: Math.min(globalLsn, lsn), regions: capped }]]),
+    )
   } catch {
     return null
   }

@@ -32,7 +32,9 @@ export interface FeedTotals {
  *
  * @throws what Cosmos answers when the ranges cannot be listed
  */
-export async function startReaders(options: FeedReaderOptions): Promise<{ totals: FeedTotals; done: Promise<void> }> {
+export async function startReaders(
+  options: FeedReaderOptions,
+): Promise<{ totals: FeedTotals; done: Promise<void> }> {
   const known = [...options.continuations.keys()].map(parseRange)
   const listed = await options.container.getFeedRanges()
   const ranges = [...known, ...listed.flatMap((range) => uncovered(range, known))]
@@ -81,7 +83,10 @@ export function uncovered(range: FeedRange, known: readonly FeedRange[]): FeedRa
 
 /** The SDK only takes ranges of its own class, which it does not export. */
 function partOf(range: FeedRange, minInclusive: string, maxExclusive: string): FeedRange {
-  return Object.assign(Object.create(Object.getPrototypeOf(range) as object) as FeedRange, { minInclusive, maxExclusive })
+  return Object.assign(Object.create(Object.getPrototypeOf(range) as object) as FeedRange, {
+    minInclusive,
+    maxExclusive,
+  })
 }
 
 function parseRange(key: string): FeedRange {

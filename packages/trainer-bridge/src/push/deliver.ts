@@ -34,6 +34,12 @@ export async function deliver(
   throw new BridgeError(
     'PUSH_UNACKNOWLEDGED',
     `epoch ${epoch.manifest.epoch}: ${failed.length} of ${targets.length} edges did not acknowledge it:\n${failed.map(({ url, error }) => `  ${url}: ${error}`).join('\n')}`,
-    { issues: failed.map(({ url, error = '' }) => ({ path: url, code: 'PUSH_UNACKNOWLEDGED', message: error })) },
+    {
+      issues: failed.map(({ url, error = '' }) => ({
+        path: url,
+        code: 'PUSH_UNACKNOWLEDGED',
+        message: error,
+      })),
+    },
   )
 }

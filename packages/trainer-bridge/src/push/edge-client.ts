@@ -48,7 +48,14 @@ export class EdgeClient {
 
   /** @throws {EdgeProblem | BridgeError} `EDGE_UNREACHABLE` */
   async models(signal: AbortSignal): Promise<ModelsResponse> {
-    return (await this.#send('GET', '/v1/models', undefined, undefined, SMALL_TIMEOUT_MS, signal)) as ModelsResponse
+    return (await this.#send(
+      'GET',
+      '/v1/models',
+      undefined,
+      undefined,
+      SMALL_TIMEOUT_MS,
+      signal,
+    )) as ModelsResponse
   }
 
   async putFile(sha256: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -73,7 +80,10 @@ export class EdgeClient {
   #acknowledged(answer: unknown): Acknowledged {
     const { epoch, delta, through } = (answer ?? {}) as Record<string, unknown>
     if (typeof epoch !== 'number' || typeof delta !== 'number') {
-      throw new BridgeError('EDGE_UNREACHABLE', `${this.url}: expected { epoch, delta, through }, received another answer`)
+      throw new BridgeError(
+        'EDGE_UNREACHABLE',
+        `${this.url}: expected { epoch, delta, through }, received another answer`,
+      )
     }
     return { epoch, delta, through: typeof through === 'string' ? through : null }
   }
@@ -91,7 +101,10 @@ export class EdgeClient {
     try {
       response = await this.#fetch(this.url + path, {
         method,
-        headers: { authorization: `Bearer ${this.#pushKey}`, ...(type !== undefined && { 'content-type': type }) },
+        headers: {
+          authorization: `Bearer ${this.#pushKey}`,
+          ...(type !== undefined && { 'content-type': type }),
+        },
         // `fetch` takes views, its types only those of plain array buffers.
         ...(body !== undefined && { body: body as Uint8Array<ArrayBuffer> }),
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
@@ -103,7 +116,12 @@ export class EdgeClient {
     const answer = parse(text)
     if (response.ok) return answer
     const seconds = Number(response.headers.get('retry-after') ?? NaN)
-    throw new EdgeProblem(response.status, (answer ?? {}) as Partial<Problem>, this.url, Number.isFinite(seconds) ? seconds : undefined)
+    throw new EdgeProblem(
+      response.status,
+      (answer ?? {}) as Partial<Problem>,
+      this.url,
+      Number.isFinite(seconds) ? seconds : undefined,
+    )
   }
 }
 

@@ -138,7 +138,8 @@ export class EdgeFollower {
     const pause = refused ? REFUSED_RETRY_MS : Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures)
     this.#failures = Math.min(this.#failures + 1, 10)
     if (again) return
-    const asked = error instanceof EdgeProblem && error.retryAfter !== undefined ? error.retryAfter * 1_000 : 0
+    const asked =
+      error instanceof EdgeProblem && error.retryAfter !== undefined ? error.retryAfter * 1_000 : 0
     await sleep(Math.max(asked, pause * (0.5 + random() / 2)), signal)
   }
 
@@ -149,4 +150,9 @@ export class EdgeFollower {
 }
 
 /** Problems that say the edge is elsewhere than thought: asking it is enough, the first time without a pause. */
-const RACES: ReadonlySet<string> = new Set(['DELTA_GAP', 'DELTA_EPOCH_MISMATCH', 'MODEL_MISSING', 'ARTIFACT_EPOCH_STALE'])
+const RACES: ReadonlySet<string> = new Set([
+  'DELTA_GAP',
+  'DELTA_EPOCH_MISMATCH',
+  'MODEL_MISSING',
+  'ARTIFACT_EPOCH_STALE',
+])

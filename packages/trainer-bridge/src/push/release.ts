@@ -50,7 +50,8 @@ export class Release {
     this.#delta = delta.delta
     this.#bytes += delta.body.length
     this.#total += delta.body.length
-    while (this.#bytes > MAX_LOG_BYTES && this.#deltas.length > 1) this.#bytes -= this.#deltas.shift()?.body.length ?? 0
+    while (this.#bytes > MAX_LOG_BYTES && this.#deltas.length > 1)
+      this.#bytes -= this.#deltas.shift()?.body.length ?? 0
   }
 
   /** The deltas an edge at `delta` has to be sent; undefined when they are no longer here. */

@@ -59,9 +59,17 @@ test('an edge that applies the deltas holds what a full epoch of the same state 
   const base = randomTrainedModel(200)
   const live = new LiveModel(base, T0)
   const makeScanner = (dim: number, capacity: number) => new TypeScriptScanner(dim, capacity)
-  const edge = servingModel({ ...base, factors: base.factors.slice(), tables: structuredClone(base.tables) }, makeScanner)
+  const edge = servingModel(
+    { ...base, factors: base.factors.slice(), tables: structuredClone(base.tables) },
+    makeScanner,
+  )
   for (let seq = 1; seq <= 30; seq++) {
-    const items = [`item-${(seq * 7) % 200}`, `item-${(seq * 13) % 200}`, `new-${seq % 5}`, `item-${(seq * 7) % 40}`]
+    const items = [
+      `item-${(seq * 7) % 200}`,
+      `item-${(seq * 13) % 200}`,
+      `new-${seq % 5}`,
+      `item-${(seq * 7) % 40}`,
+    ]
     const change = live.apply(micro(seq, [clicks(`v${seq % 9}`, items, T0 + seq * 1_000)], T0 + seq * 1_000))
     const tensors = writeSafetensors(deltaTensors(change.content, 64, 20))
     expect(edge.apply(header(seq, change.items), tensors)).toBe(true)
@@ -81,7 +89,11 @@ test('the same micro-batches give the same state, bit by bit, also through a sta
   const base = randomTrainedModel(150)
   const batches = Array.from({ length: 40 }, (_, index) =>
     micro(index + 1, [
-      clicks(`v${index % 7}`, [`item-${(index * 31) % 150}`, `item-${(index * 17) % 150}`, 'new-1'], T0 + index * 60_000),
+      clicks(
+        `v${index % 7}`,
+        [`item-${(index * 31) % 150}`, `item-${(index * 17) % 150}`, 'new-1'],
+        T0 + index * 60_000,
+      ),
     ]),
   )
   const straight = new LiveModel(base, T0)
@@ -145,5 +157,7 @@ test('a trend nobody feeds halves in six hours and is sent again without a click
 })
 
 function triples(values: Float64Array): string[] {
-  return Array.from({ length: values.length / 3 }, (_, index) => values.subarray(index * 3, index * 3 + 3).join())
+  return Array.from({ length: values.length / 3 }, (_, index) =>
+    values.subarray(index * 3, index * 3 + 3).join(),
+  )
 }

@@ -6,7 +6,13 @@ import {
   type HistoryItem,
   type SessionToken,
 } from '@attune/core'
-import { NO_ITEM, type DeltaContent, type FactorRows, type NeighbourRows, type PopularityRows } from '@attune/core/artifact'
+import {
+  NO_ITEM,
+  type DeltaContent,
+  type FactorRows,
+  type NeighbourRows,
+  type PopularityRows,
+} from '@attune/core/artifact'
 import { seededRandom } from '@attune/core/testing'
 import type { TrainedModel } from '../train/trained-model.ts'
 import { Windows, type CountSink, type StoredBatch, type WindowsState } from '../windows.ts'
@@ -172,7 +178,9 @@ export class LiveModel {
     const { dim } = this.base
     const factorRows = Uint32Array.from(this.#trained)
     const factors = new Float32Array(factorRows.length * dim)
-    factorRows.forEach((row, index) => factors.set(this.#factors.subarray(row * dim, (row + 1) * dim), index * dim))
+    factorRows.forEach((row, index) =>
+      factors.set(this.#factors.subarray(row * dim, (row + 1) * dim), index * dim),
+    )
     return {
       seq: this.#seq,
       through: this.through,
@@ -207,7 +215,10 @@ export class LiveModel {
     return { ...this.base, ids: [...this.#ids], factors: this.#factors.slice(0, n * dim), tables }
   }
 
-  #copyRow(row: number, tables: { srItems: Uint32Array; srScores: Uint8Array; srScales: Float32Array; srSums: Float32Array }): void {
+  #copyRow(
+    row: number,
+    tables: { srItems: Uint32Array; srScores: Uint8Array; srScales: Float32Array; srSums: Float32Array },
+  ): void {
     const { neighbours: k, tables: base } = this.base
     tables.srItems.set(base.srItems.subarray(row * k, (row + 1) * k), row * k)
     tables.srScores.set(base.srScores.subarray(row * k, (row + 1) * k), row * k)
@@ -282,7 +293,8 @@ export class LiveModel {
   #learn(examples: readonly RowExample[], random: () => number): void {
     const { dim, temperature, weights } = this.base
     for (const row of this.#dirtyFactors) {
-      if (this.#placed(row)) placeRow(this.#factors, dim, row, this.#around.get(row) ?? new Map<number, number>(), random)
+      if (this.#placed(row))
+        placeRow(this.#factors, dim, row, this.#around.get(row) ?? new Map<number, number>(), random)
       this.#trained.add(row)
     }
     const settled = examples.filter(({ target }) => !this.#placed(target))
@@ -321,7 +333,11 @@ export class LiveModel {
       scores: new Uint8Array(rows.length * k),
       scales: new Float32Array(rows.length),
     }
-    return { rows, ...out, sums: Float32Array.from(rows, (row, index) => this.counts.writeRow(row, out, index)) }
+    return {
+      rows,
+      ...out,
+      sums: Float32Array.from(rows, (row, index) => this.counts.writeRow(row, out, index)),
+    }
   }
 
   #popularityRows(now: number): PopularityRows {

@@ -68,7 +68,8 @@ export class StateFolder {
 
   /** Flushed to disk when the promise settles. */
   async append(batch: MicroBatch): Promise<void> {
-    if (this.#journal === undefined) throw new BridgeError('STATE_UNREADABLE', 'journal: nothing was loaded or saved yet')
+    if (this.#journal === undefined)
+      throw new BridgeError('STATE_UNREADABLE', 'journal: nothing was loaded or saved yet')
     await this.#journal.append(batch)
   }
 
@@ -104,10 +105,16 @@ async function lock(path: string): Promise<void> {
     }
     const holder = Number(await readFile(path, 'utf8').catch(() => ''))
     if (holder !== process.pid && isAlive(holder)) {
-      throw new BridgeError('STATE_LOCKED', `${path}: process ${holder} uses this folder; stop it or choose another folder`)
+      throw new BridgeError(
+        'STATE_LOCKED',
+        `${path}: process ${holder} uses this folder; stop it or choose another folder`,
+      )
     }
     if (holder === process.pid) {
-      throw new BridgeError('STATE_LOCKED', `${path}: this process uses the folder already; close that bridge first`)
+      throw new BridgeError(
+        'STATE_LOCKED',
+        `${path}: this process uses the folder already; close that bridge first`,
+      )
     }
     await rm(path, { force: true })
   }

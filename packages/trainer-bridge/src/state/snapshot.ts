@@ -39,7 +39,10 @@ export function writeSnapshot(snapshot: Snapshot): Uint8Array {
 export function readSnapshot(bytes: Uint8Array): Snapshot {
   try {
     const tensors = readSafetensors(bytes)
-    const meta = JSON.parse(new TextDecoder().decode(take(tensors, 'meta', Uint8Array))) as Omit<Snapshot, 'live'> & {
+    const meta = JSON.parse(new TextDecoder().decode(take(tensors, 'meta', Uint8Array))) as Omit<
+      Snapshot,
+      'live'
+    > & {
       format: number
       trendFrom: number
       live: Omit<LiveState, 'counts' | 'factorRows' | 'factors'>

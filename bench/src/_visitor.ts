@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto'
+import type {
+  EventsResponse,
+  ModelsResponse,
+  Problem,
+  RankRequest,
+  RankResponse,
+  VisitorResponse,
+} from '@attune/core'
+
+/** A visitor's HTTP requests, as its page would make them. */
+export class Visitor {
+  readonly #siteKey: string
+  handle = ''
+  session: string | undefined
+
+  constructor(siteKey: string) {
+    this.#siteKey = siteKey
+  }
+
+  async open(edge: string): Promise<void> {
+    this.handle = (await post<VisitorResponse>(this.#url(edge, 'visitors'), {})).visitor
+  }
+
+  /** Clicks once; the session token of the answer is kept. */
+  async click(edge: string, item: string, at: number): Promise<EventsResponse> {
+    const answer = await post<EventsResponse>(this.#url(edge, 'events'), {
+      batch: randomUUID(),
+      visitor: this.handle,
+      ...(this.session !== undefined && { session: this.session }),
+      events: [{ id: randomUUID(), kind: 'click', item, at }],
+    })
+    if (answer.accepted !== 1)
+      throw new Error(`click on ${item}: expected 1 accepted, received ${JSON.stringify(answer)}`)
+    this.session = answer.session
+    return answer
+  }
+
+  async rank(edge: string, request: Partial<RankRequest> = {}): Promise<RankResponse> {
+    const answer = await post<RankResponse>(this.#url(edge, 'rank'), {
+      slot: 'bench',
+      visitor: this.handle,
+      ...(this.session !== undefined && { session: this.session }),
+      k: 20,
+      ...request,
+    })
+    if (answer.session !== undefined) this.session = answer.session
+    return answer
+  }
+
+  #url(edge: string, route: string): string {
+    return `${edge}/v1/${route}?key=${this.#siteKey}`
+  }
+}
+
+async function post<Answer>(url: string, body: unknown): Promise<Answer> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'text/plain' },
+    body: JSON.stringify(body),
+  })
+  if (response.ok) return (await response.json()) as Answer
+  const problem = (await response.json()) as Problem
+  throw new Error(`${new URL(url).pathname} answered ${response.status} ${problem.code}: ${problem.detail}`)
+}
+
+export async function models(edge: string, pushKey: string): Promise<ModelsResponse> {
+  const response = await fetch(`${edge}/v1/models`, { headers: { authorization: `Bearer ${pushKey}` } })
+  if (!response.ok) throw new Error(`GET /v1/models answered ${response.status}: ${await response.text()}`)
+  return (await response.json()) as ModelsResponse
+}
