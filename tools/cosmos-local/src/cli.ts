@@ -7,6 +7,8 @@ import type { ConsistencyLevel } from './engine/account.ts'
 const HELP = `cosmos-local: Azure Cosmos DB for NoSQL on one machine
 
   --port N            port of the write region (default 8081; 0: any free one)
+  --admin-port N      port of the admin server and data explorer (default 8082)
+  --throttle          answer 429 beyond the provisioned RU per second
   --folder PATH       where data is kept (default .cosmos-local)
   --memory            keep data in memory only
   --key BASE64        master key (default: the official emulator's)
@@ -22,6 +24,8 @@ function optionsFrom(args: string[]): CosmosLocalOptions | undefined {
     args,
     options: {
       port: { type: 'string' },
+      'admin-port': { type: 'string' },
+      throttle: { type: 'boolean' },
       folder: { type: 'string' },
       memory: { type: 'boolean' },
       key: { type: 'string' },
@@ -40,6 +44,8 @@ function optionsFrom(args: string[]): CosmosLocalOptions | undefined {
   }
   return {
     ...(values.port === undefined ? {} : { port: portOf('--port', values.port) }),
+    adminPort: portOf('--admin-port', values['admin-port'] ?? '8082'),
+    throttle: values.throttle === true,
     ...(values.memory === true ? {} : { folder: values.folder ?? '.cosmos-local' }),
     ...(values.key === undefined ? {} : { key: values.key }),
     ...(values.region === undefined
@@ -68,6 +74,7 @@ async function main(): Promise<void> {
   }
   const cosmos = await startCosmosLocal(options)
   for (const region of cosmos.regions) process.stdout.write(`${region.name}: ${region.endpoint}\n`)
+  process.stdout.write(`data explorer: ${cosmos.adminEndpoint}\n`)
   process.stdout.write(`data: ${options.folder ?? 'memory'}\nready\n`)
   const stop = (): void => {
     void cosmos.close().then(() => process.exit(0))

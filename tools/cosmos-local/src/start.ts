@@ -1,10 +1,14 @@
 import { createServer, type Server } from 'node:http'
 import { Account, type ConsistencyLevel } from './engine/account.ts'
 import { expireItems } from './engine/expire.ts'
+import { adminListener } from './admin/server.ts'
+import { adminHooks } from './admin/hooks.ts'
+import { Faults } from './admin/faults.ts'
+import { Meter } from './admin/meter.ts'
 import { makeRegion, NO_LAG, Replication, type Lag } from './engine/replication.ts'
 import { CosmosLocalError } from './errors.ts'
 import { listen, shut } from './protocol/listen.ts'
-import { requestListener, type Hooks } from './protocol/server.ts'
+import { requestListener } from './protocol/server.ts'
 import { openDatabase } from './store/database.ts'
 
 /** The key of the official emulator: known to everyone, so that no configuration is needed. */
@@ -35,6 +39,10 @@ export interface CosmosLocalOptions {
   readonly synchronous?: 'normal' | 'full'
   /** How long former versions are kept for all-versions change feeds. Default 7 days. */
   readonly historyMs?: number
+  /** Port of the admin server and data explorer; 0 or absent: any free one. */
+  readonly adminPort?: number
+  /** Refuse with 429 what goes beyond the provisioned RU per second of a partition. Default false. */
+  readonly throttle?: boolean
   readonly clock?: () => number
   readonly random?: () => number
   /** For the test of the consistency checker only: reads pay no heed to session tokens. */
@@ -45,6 +53,8 @@ export interface CosmosLocal {
   /** `http://127.0.0.1:PORT`, the write region's when started. */
   readonly endpoint: string
   readonly key: string
+  /** Data explorer, faults, regions, meter. */
+  readonly adminEndpoint: string
   /** Every region with its address. */
   readonly regions: readonly { readonly name: string; readonly endpoint: string }[]
   close(): Promise<void>
@@ -78,7 +88,8 @@ export async function startCosmosLocal(options: CosmosLocalOptions = {}): Promis
     ignoreSessionTokens: options.plantedBug === 'ignore-session-tokens',
   })
   const host = options.host ?? '127.0.0.1'
-  const hooks: Hooks = { before: () => undefined, after: () => undefined }
+  const admin = { account, faults: new Faults(options.random ?? Math.random), meter: new Meter(clock) }
+  const hooks = adminHooks(admin, options.throttle ?? false)
   const servers: Server[] = []
   const housekeeping = setInterval(() => {
     expireItems(account)
@@ -90,7 +101,11 @@ export async function startCosmosLocal(options: CosmosLocalOptions = {}): Promis
     await Promise.all(servers.map(shut))
     if (db.isOpen) db.close()
   }
+  let adminPort = 0
   try {
+    const adminServer = createServer(adminListener(admin))
+    adminPort = await listen(adminServer, options.adminPort ?? 0, '127.0.0.1', 'admin server')
+    servers.push(adminServer)
     for (const [i, region] of regions.entries()) {
       const server = createServer(
         { keepAliveTimeout: 60_000 },
@@ -108,6 +123,7 @@ export async function startCosmosLocal(options: CosmosLocalOptions = {}): Promis
   return {
     endpoint: address(first.port),
     key,
+    adminEndpoint: `http://127.0.0.1:${adminPort}`,
     regions: regions.map((region) => ({ name: region.name, endpoint: address(region.port) })),
     close,
   }

@@ -5,7 +5,7 @@ import type { Region } from '../engine/replication.ts'
 import { codeOf, ProtocolError } from '../errors.ts'
 import { authorize } from './auth.ts'
 import type { Exchange, Reply } from './exchange.ts'
-import { CHARGE } from './exchange.ts'
+import { CHARGE, RANGE_ID } from './exchange.ts'
 import { route, type Operation } from './route.ts'
 
 /** What a fault does to a request: answers in its place, holds it back, or breaks its connection. */
@@ -21,7 +21,13 @@ export interface Hooks {
   /** Asked before each request about items is carried out. */
   readonly before: (exchange: Exchange, operation: Operation) => Fault | undefined
   /** Told after each request. */
-  readonly after: (exchange: Exchange, operation: Operation, status: number, charge: number) => void
+  readonly after: (
+    exchange: Exchange,
+    operation: Operation,
+    status: number,
+    charge: number,
+    range: string | undefined,
+  ) => void
 }
 
 export interface ServerOptions {
@@ -154,7 +160,14 @@ function answer(
   reply: Reply,
 ): void {
   const charge = Number(reply.headers?.[CHARGE] ?? 0)
-  options.hooks.after(exchange, operation, reply.status, charge)
+  const range = reply.headers?.[RANGE_ID]
+  options.hooks.after(
+    exchange,
+    operation,
+    reply.status,
+    charge,
+    range === undefined ? undefined : String(range),
+  )
   if (reply.waitMs !== undefined && reply.waitMs > 0) {
     setTimeout(() => send(exchange, response, reply.status, reply.headers ?? {}, reply.body), reply.waitMs)
     return
@@ -183,7 +196,8 @@ function refuse(
     'x-ms-activity-id': activity,
   }
   if (known.substatus !== 0) headers['x-ms-substatus'] = known.substatus
-  if (exchange !== undefined) options.hooks.after(exchange, operation, known.status, Number(headers[CHARGE]))
+  if (exchange !== undefined)
+    options.hooks.after(exchange, operation, known.status, Number(headers[CHARGE]), undefined)
   send(
     exchange,
     response,
