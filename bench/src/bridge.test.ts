@@ -1,11 +1,10 @@
 import { join } from 'node:path'
 import { covers, parseSessionToken } from '@attune/core'
-import { buildRandomModel, seededRandom } from '@attune/core/testing'
-import { readWeights } from '@attune/core/rank'
-import { startBridge, type BridgeOptions, type BridgeStatus } from '@attune/trainer-bridge'
+import { startBridge, type BridgeStatus } from '@attune/trainer-bridge'
 import { startNodeEdge } from '@attune/edge/node'
 import { afterEach, expect, test } from 'vitest'
 import { startHouse, until, type House } from './_loop.ts'
+import { randomModel } from './_model.ts'
 import { models, Visitor } from './_visitor.ts'
 
 const cleanup: (() => Promise<unknown>)[] = []
@@ -19,32 +18,13 @@ async function house(edges: number): Promise<House> {
   return started
 }
 
-type Initial = Awaited<ReturnType<Exclude<BridgeOptions['initial'], string>>>
-
-function initialModel(items: number): Initial {
-  const { manifest, data } = buildRandomModel(seededRandom(7), { items })
-  const { ids, factors, srItems, srScores, srScales, srSums, popularity, trend } = data
-  const { dim, historyLength, neighbours, temperature } = manifest
-  return {
-    ids,
-    dim,
-    historyLength,
-    neighbours,
-    temperature,
-    factors,
-    tables: { srItems, srScores, srScales, srSums, popularity, trend },
-    weights: readWeights(data.weights ?? new Map(), dim, historyLength),
-    metrics: undefined,
-  }
-}
-
 async function bridge({ cosmos, edges, signingKey, pushKey, folder }: House, seen: BridgeStatus[] = []) {
   const started = await startBridge({
     cosmos,
     edges: edges.map(({ url }) => ({ url, pushKey })),
     signingKey,
     folder: join(folder, 'bridge'),
-    initial: () => Promise.resolve(initialModel(500)),
+    initial: () => Promise.resolve(randomModel(500)),
     deltaIntervalMs: 100,
     onStatus: (status) => seen.push(status),
   })
@@ -139,7 +119,7 @@ test('an edge whose store was emptied, and one that serves a newer epoch, end on
     edges: one.edges.map(({ url: edge }) => ({ url: edge, pushKey: one.pushKey })),
     signingKey: one.signingKey,
     folder: join(one.folder, 'bridge-2'),
-    initial: () => Promise.resolve(initialModel(400)),
+    initial: () => Promise.resolve(randomModel(400)),
     start: 'now',
   })
   cleanup.push(() => again.close())
