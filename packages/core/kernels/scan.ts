@@ -129,3 +129,37 @@ function scanAny(
     offer(<f32>total(sum) * load<f32>(scales + (row << 2)), row, k, outScores, outRows)
   }
 }
+
+/**
+ * Inner products of some rows of a matrix with a few vectors.
+ *
+ * @param rows - u32[count]
+ * @param factors - f32[.., dim]; dim a multiple of 4
+ * @param vectors - f32[many, dim]
+ * @param out - f32[count, many]
+ */
+export function dots(
+  rows: usize,
+  count: i32,
+  factors: usize,
+  dim: i32,
+  vectors: usize,
+  many: i32,
+  out: usize,
+): void {
+  const width = <usize>dim << 2
+  for (let place = 0; place < count; place++) {
+    const row = factors + <usize>load<u32>(rows + (place << 2)) * width
+    for (let index = 0; index < many; index++) {
+      const vector = vectors + <usize>index * width
+      let sum = f32x4.splat(0)
+      for (let c: usize = 0; c < width; c += 16) {
+        sum = f32x4.add(sum, f32x4.mul(v128.load(row + c), v128.load(vector + c)))
+      }
+      store<f32>(
+        out + ((place * many + index) << 2),
+        f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3),
+      )
+    }
+  }
+}

@@ -57,7 +57,10 @@ export function splitDelta(body: Uint8Array): { jws: string; tensors: Uint8Array
       `delta: a signature of ${length} bytes in a body of ${body.length}`,
     )
   }
-  return { jws: new TextDecoder().decode(body.subarray(4, 4 + length)), tensors: body.slice(4 + length) }
+  return {
+    jws: new TextDecoder().decode(body.subarray(4, 4 + length)),
+    tensors: new Uint8Array(body.subarray(4 + length)),
+  }
 }
 
 export function joinDelta(jws: string, tensors: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { joinDelta, splitDelta } from './delta.ts'
 import { readSafetensors, writeSafetensors, type Tensor } from './safetensors.ts'
 
 test('reads the example of the format: one F32 tensor [1, 2] written by hand', () => {
@@ -22,6 +23,21 @@ test('data starts on a 64-byte boundary and wide tensors are viewed without copy
   const floats = readSafetensors(file).get('floats')
   expect(floats?.data.buffer).toBe(file.buffer)
   expect((floats?.data.byteOffset ?? 1) % 64).toBe(0)
+})
+
+class SharingBytes extends Uint8Array {
+  override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+    return super.subarray(start, end) as Uint8Array<ArrayBuffer>
+  }
+}
+
+test('bytes at an odd offset whose slice() shares memory, as that of Node’s Buffer, are read all the same', () => {
+  const file = writeSafetensors({ floats: { shape: [2], data: Float32Array.of(1.5, -2) } })
+  const pool = new SharingBytes(file.length + 3)
+  pool.set(file, 3)
+  expect(readSafetensors(pool.subarray(3)).get('floats')?.data).toEqual(Float32Array.of(1.5, -2))
+  const { tensors } = splitDelta(joinDelta('jws', file))
+  expect(readSafetensors(tensors).get('floats')?.data).toEqual(Float32Array.of(1.5, -2))
 })
 
 const tensor: fc.Arbitrary<Tensor> = fc.oneof(

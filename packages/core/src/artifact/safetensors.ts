@@ -64,7 +64,8 @@ export function writeSafetensors(tensors: Readonly<Record<string, Tensor>>): Uin
  */
 export function readSafetensors(input: Uint8Array): Map<string, Tensor> {
   // Views need their offset to be a multiple of the element size; a slice of a larger upload may not be.
-  const bytes = input.byteOffset % 8 === 0 ? input : input.slice()
+  // Copied by the constructor: `slice` of Node's Buffer is a Uint8Array's that shares its memory.
+  const bytes = input.byteOffset % 8 === 0 ? input : new Uint8Array(input)
   if (bytes.length < 8) throw malformed(`expected at least 8 bytes, received ${bytes.length}`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const headerLength = Number(view.getBigUint64(0, true))
@@ -115,7 +116,8 @@ function readEntry(name: string, entry: unknown, bytes: Uint8Array, start: numbe
     throw malformed(`tensor ${name}: ${to - from} bytes for shape [${shape.join(', ')}] of ${dtype}`)
   }
   const at = bytes.byteOffset + start + from
-  const buffer = at % size === 0 ? bytes.buffer : bytes.slice(start + from, start + to).buffer
+  const buffer =
+    at % size === 0 ? bytes.buffer : new Uint8Array(bytes.subarray(start + from, start + to)).buffer
   const offset = buffer === bytes.buffer ? at : 0
   switch (dtype as Dtype) {
     case 'F32':

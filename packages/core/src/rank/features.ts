@@ -90,8 +90,8 @@ export function computeFeatures(
     }
   }
 
-  const cosines = lastCosines(model, steps, rows)
   const used = Math.min(NEIGHBOUR_STEPS, length)
+  const cosines = lastCosines(model, steps, used, rows)
   for (let place = 0; place < n; place++) {
     const row = rows[place]!
     const at = place * FEATURES
@@ -99,9 +99,9 @@ export function computeFeatures(
     const logPopularity = Math.log1p(popularity[row]!)
     out[at + 3] = logPopularity
     out[at + 4] = Math.log1p(trend[row]!) - logPopularity
-    let best = cosines[place * NEIGHBOUR_STEPS]!
+    let best = cosines[place * used]!
     out[at + 9] = best
-    for (let back = 1; back < used; back++) best = Math.max(best, cosines[place * NEIGHBOUR_STEPS + back]!)
+    for (let back = 1; back < used; back++) best = Math.max(best, cosines[place * used + back]!)
     out[at + 10] = best
   }
 
@@ -126,37 +126,17 @@ export function computeFeatures(
   return context
 }
 
-/** Cosines `[n, 5]` of candidates to the last 5 steps, newest first; zero past the first step. O(n·5·d). */
-function lastCosines(model: ServingModel, steps: readonly number[], rows: Uint32Array): Float32Array {
-  const { dim, factors } = model
-  // One pass over a candidate's factors for all five: reading rows scattered over the catalogue is what costs.
-  const last = new Float32Array(NEIGHBOUR_STEPS * dim)
-  for (let back = 0; back < NEIGHBOUR_STEPS && back < steps.length; back++) {
+/** Cosines `[n, used]` of candidates to the last steps, newest first. O(n·used·d). */
+function lastCosines(
+  { dim, factors, scanner }: ServingModel,
+  steps: readonly number[],
+  used: number,
+  rows: Uint32Array,
+): Float32Array {
+  const vectors = new Float32Array(used * dim)
+  for (let back = 0; back < used; back++) {
     const source = steps[steps.length - 1 - back]! * dim
-    for (let c = 0; c < dim; c++) last[c * NEIGHBOUR_STEPS + back] = factors[source + c]!
+    vectors.set(factors.subarray(source, source + dim), back * dim)
   }
-  const cosines = new Float32Array(rows.length * NEIGHBOUR_STEPS)
-  for (let place = 0; place < rows.length; place++) {
-    const from = rows[place]! * dim
-    let a = 0
-    let b = 0
-    let c = 0
-    let d = 0
-    let e = 0
-    for (let column = 0, at = 0; column < dim; column++, at += NEIGHBOUR_STEPS) {
-      const value = factors[from + column]!
-      a += value * last[at]!
-      b += value * last[at + 1]!
-      c += value * last[at + 2]!
-      d += value * last[at + 3]!
-      e += value * last[at + 4]!
-    }
-    const to = place * NEIGHBOUR_STEPS
-    cosines[to] = a
-    cosines[to + 1] = b
-    cosines[to + 2] = c
-    cosines[to + 3] = d
-    cosines[to + 4] = e
-  }
-  return cosines
+  return scanner.dots(rows, vectors)
 }

@@ -29,7 +29,6 @@ export class ServingModel {
   through: string | null = null
   /** [N] and more: capacity grows */
   ids: string[]
-  factors: Float32Array
   srItems: Uint32Array
   srScores: Uint8Array
   srScales: Float32Array
@@ -56,7 +55,6 @@ export class ServingModel {
     this.weights = data.weights && readWeights(data.weights, manifest.dim, manifest.historyLength)
     this.ids = [...data.ids]
     this.#rowOf = new Map(data.ids.map((id, row) => [id, row]))
-    this.factors = data.factors
     this.srItems = data.srItems
     this.srScores = data.srScores
     this.srScales = data.srScales
@@ -64,12 +62,18 @@ export class ServingModel {
     this.popularity = data.popularity
     this.trend = data.trend
     this.scanner = makeScanner(manifest.dim, manifest.items + Math.max(MIN_SPARE_ROWS, manifest.items >> 6))
+    this.scanner.factors.set(data.factors)
     this.scanner.quantized.set(data.quantized)
     this.scanner.scales.set(data.scales)
   }
 
   get epoch(): number {
     return this.manifest.epoch
+  }
+
+  /** [N, d] and more, rows of unit length; another view once items are appended */
+  get factors(): Float32Array {
+    return this.scanner.factors
   }
 
   /** Row of an item; undefined when the model has not met it. */
@@ -123,7 +127,6 @@ export class ServingModel {
     const items = this.items + ids.length
     if (items > this.popularity.length) {
       const capacity = Math.max(items, Math.ceil(this.popularity.length * 1.1) + MIN_SPARE_ROWS)
-      this.factors = grown(this.factors, capacity * this.dim)
       this.srItems = grown(this.srItems, capacity * this.neighbours)
       this.srScores = grown(this.srScores, capacity * this.neighbours)
       this.srScales = grown(this.srScales, capacity)

@@ -102,15 +102,8 @@ export function retrieve(
 
 /** Rows with the largest inner product with the query: int8 scan, then exact scores. Best first, at most 200. */
 export function nearest(model: ServingModel, query: Float32Array): Uint32Array {
-  const { dim, factors } = model
-  const found = model.scanner.scan(query, model.items, SCAN_RESCORED)
-  const rows = found.rows.slice().sort()
-  const scores = new Float32Array(rows.length)
-  for (let place = 0; place < rows.length; place++) {
-    const at = rows[place]! * dim
-    let sum = 0
-    for (let c = 0; c < dim; c++) sum += factors[at + c]! * query[c]!
-    scores[place] = sum
-  }
-  return topK(scores, SCAN_KEPT).map((place) => rows[place]!)
+  const { scanner } = model
+  // In order of rows: neighbours in memory, and ties of equal scores go to the smaller row.
+  const rows = scanner.scan(query, model.items, SCAN_RESCORED).rows.slice().sort()
+  return topK(scanner.dots(rows, query), SCAN_KEPT).map((place) => rows[place]!)
 }

@@ -47,12 +47,34 @@ test.each([
   }
 })
 
+test('inner products of rows 1 and 0 with two vectors, worked by hand; 2,500 rows equal the twin', () => {
+  const scanner = new WasmScanner(instantiate, 16, 2_500)
+  scanner.factors.set([1, 2], 0)
+  scanner.factors.set([3, 4], 16)
+  const vectors = new Float32Array(32)
+  vectors.set([10, 1], 0)
+  vectors.set([0, -1], 16)
+  expect(Array.from(scanner.dots(Uint32Array.of(1, 0), vectors))).toEqual([34, -4, 12, -2])
+
+  const { data } = buildRandomModel(seededRandom(9), { items: 2_500, dim: 16 })
+  const twin = new TypeScriptScanner(16, 2_500)
+  for (const filled of [scanner, twin]) filled.factors.set(data.factors)
+  const rows = Uint32Array.from({ length: 2_500 }, (_, index) => (index * 7) % 2_500)
+  const expected = twin.dots(rows, vectors)
+  scanner.dots(rows, vectors).forEach((value, at) => expect(value).toBeCloseTo(expected[at] ?? Number.NaN, 5))
+  expect(() => scanner.dots(rows, new Float32Array(20))).toThrowError(
+    expect.objectContaining({ code: 'SCAN_VECTORS_MISSHAPEN' }),
+  )
+})
+
 test('growing from 10 to 100,000 rows keeps factors and scales', () => {
   const random = seededRandom(5)
   const { data } = buildRandomModel(random, { items: 10 })
   const scanner = fill(new WasmScanner(instantiate, 64, 10), data.factors, 64)
   const before = pairs(scanner.scan(data.factors.subarray(0, 64), 10, 10))
+  scanner.factors.set(data.factors)
   scanner.reserve(100_000)
+  expect(scanner.factors.subarray(0, 640)).toEqual(data.factors)
   expect(pairs(scanner.scan(data.factors.subarray(0, 64), 10, 10))).toEqual(before)
   expect(scanner.scales.length).toBeGreaterThanOrEqual(100_000)
 })

@@ -13,6 +13,15 @@ export interface ScanExports {
     outScores: number,
     outRows: number,
   ): number
+  dots(
+    rows: number,
+    count: number,
+    factors: number,
+    dim: number,
+    vectors: number,
+    many: number,
+    out: number,
+  ): void
 }
 
 /** Makes a fresh instance of scan.wasm with memory of its own. */
@@ -25,9 +34,11 @@ export interface ScanResult {
   readonly scores: Float32Array
 }
 
-/** The int8 factors of a catalogue and the search over them. */
+/** The factors of a catalogue, exact and as int8, and the arithmetic over them. Views are new after {@link reserve}. */
 export interface Scanner {
-  /** [capacity, d]; a new view after {@link reserve} */
+  /** [capacity, d] */
+  readonly factors: Float32Array
+  /** [capacity, d]; `factors ≈ scales · quantized` */
   readonly quantized: Int8Array
   /** [capacity] */
   readonly scales: Float32Array
@@ -39,19 +50,36 @@ export interface Scanner {
    * @param query - `[d]`, any length; quantised to int8 here, which moves scores by a common factor
    */
   scan(query: Float32Array, count: number, k: number): ScanResult
+  /**
+   * Inner products of rows with a few vectors. O(n·m·d).
+   *
+   * @param rows - n of the rows
+   * @param vectors - `[m, d]`, at most 8
+   * @returns `[n, m]`, the caller's own
+   */
+  dots(rows: Uint32Array, vectors: Float32Array): Float32Array
 }
 
 export const MAX_SCAN_K = 1_024
 const PAGE = 65_536
 const MAX_DIM = 2_048
+const MAX_VECTORS = 8
+/** Rows a call of the kernel takes; more are given in several. */
+const MAX_DOTS = 1_024
+
+// Bytes from the start of memory: query i16, scan's scores and rows, then rows, vectors and results of dots.
 const SCORES_AT = 2 * MAX_DIM
 const ROWS_AT: number = SCORES_AT + 4 * MAX_SCAN_K
-const HEADER: number = ROWS_AT + 4 * MAX_SCAN_K
+const DOT_ROWS_AT: number = ROWS_AT + 4 * MAX_SCAN_K
+const VECTORS_AT: number = DOT_ROWS_AT + 4 * MAX_DOTS
+const DOTS_AT: number = VECTORS_AT + 4 * MAX_VECTORS * MAX_DIM
+const HEADER: number = DOTS_AT + 4 * MAX_DOTS * MAX_VECTORS
 
-/** Scanner on the SIMD kernel; memory O(capacity · (d + 4)). */
+/** Scanner on the SIMD kernel; memory O(capacity · (5·d + 4)). */
 export class WasmScanner implements Scanner {
   quantized: Int8Array
   scales: Float32Array
+  factors: Float32Array
   readonly #exports: ScanExports
   readonly #dim: number
   #capacity = 0
@@ -62,23 +90,32 @@ export class WasmScanner implements Scanner {
     this.#dim = dim
     this.quantized = new Int8Array(0)
     this.scales = new Float32Array(0)
+    this.factors = new Float32Array(0)
     this.reserve(capacity)
   }
 
   reserve(rows: number): void {
     if (rows <= this.#capacity) return
-    // Scales sit behind the factors, so growing moves them; both are copied out first because growing detaches views.
+    // Exact factors and scales sit behind the quantized ones, so growing moves them; both are copied out first.
     const capacity = this.#capacity === 0 ? rows : Math.max(rows, Math.ceil(this.#capacity * 1.25))
     const scales = this.scales.slice()
+    const factors = this.factors.slice()
     const { memory } = this.#exports
-    const needed = HEADER + capacity * this.#dim + capacity * 4 + 16
+    const quantizedBytes = capacity * this.#dim
+    const needed = HEADER + 5 * quantizedBytes + 4 * capacity
     const missing = Math.ceil((needed - memory.buffer.byteLength) / PAGE)
     if (missing > 0) memory.grow(missing)
     this.#capacity = capacity
-    this.quantized = new Int8Array(memory.buffer, HEADER, capacity * this.#dim)
+    this.quantized = new Int8Array(memory.buffer, HEADER, quantizedBytes)
+    this.factors = new Float32Array(memory.buffer, this.#factorsAt(), quantizedBytes)
     this.scales = new Float32Array(memory.buffer, this.#scalesAt(), capacity)
-    this.scales.fill(0)
-    this.scales.set(scales)
+    for (const [view, values] of [
+      [this.factors, factors],
+      [this.scales, scales],
+    ] as const) {
+      view.fill(0)
+      view.set(values)
+    }
   }
 
   scan(query: Float32Array, count: number, k: number): ScanResult {
@@ -93,8 +130,28 @@ export class WasmScanner implements Scanner {
     }
   }
 
+  dots(rows: Uint32Array, vectors: Float32Array): Float32Array {
+    const dim = this.#dim
+    const many = countVectors(vectors, dim)
+    const { memory } = this.#exports
+    new Float32Array(memory.buffer, VECTORS_AT, vectors.length).set(vectors)
+    const out = new Float32Array(rows.length * many)
+    for (let from = 0; from < rows.length; from += MAX_DOTS) {
+      const some = rows.subarray(from, from + MAX_DOTS)
+      new Uint32Array(memory.buffer, DOT_ROWS_AT, some.length).set(some)
+      this.#exports.dots(DOT_ROWS_AT, some.length, this.#factorsAt(), dim, VECTORS_AT, many, DOTS_AT)
+      out.set(new Float32Array(memory.buffer, DOTS_AT, some.length * many), from * many)
+    }
+    return out
+  }
+
+  // The width is a multiple of 16, so every part starts on a multiple of 16 bytes.
+  #factorsAt(): number {
+    return HEADER + this.#capacity * this.#dim
+  }
+
   #scalesAt(): number {
-    return HEADER + Math.ceil((this.#capacity * this.#dim) / 16) * 16
+    return HEADER + 5 * this.#capacity * this.#dim
   }
 }
 
@@ -102,6 +159,7 @@ export class WasmScanner implements Scanner {
 export class TypeScriptScanner implements Scanner {
   quantized: Int8Array
   scales: Float32Array
+  factors: Float32Array
   readonly #dim: number
 
   constructor(dim: number, capacity: number) {
@@ -109,6 +167,7 @@ export class TypeScriptScanner implements Scanner {
     this.#dim = dim
     this.quantized = new Int8Array(capacity * dim)
     this.scales = new Float32Array(capacity)
+    this.factors = new Float32Array(capacity * dim)
   }
 
   reserve(rows: number): void {
@@ -116,10 +175,13 @@ export class TypeScriptScanner implements Scanner {
     const capacity = Math.max(rows, Math.ceil(this.scales.length * 1.25))
     const quantized = new Int8Array(capacity * this.#dim)
     const scales = new Float32Array(capacity)
+    const factors = new Float32Array(capacity * this.#dim)
     quantized.set(this.quantized)
     scales.set(this.scales)
+    factors.set(this.factors)
     this.quantized = quantized
     this.scales = scales
+    this.factors = factors
   }
 
   scan(query: Float32Array, count: number, k: number): ScanResult {
@@ -136,6 +198,28 @@ export class TypeScriptScanner implements Scanner {
     const rows = Uint32Array.from(order.slice(0, k))
     return { length: rows.length, rows, scores: Float32Array.from(rows, (row) => scores[row]!) }
   }
+
+  dots(rows: Uint32Array, vectors: Float32Array): Float32Array {
+    const dim = this.#dim
+    const many = countVectors(vectors, dim)
+    return Float32Array.from({ length: rows.length * many }, (_, at) => {
+      const from = rows[Math.floor(at / many)]! * dim
+      const vector = (at % many) * dim
+      let sum = 0
+      for (let c = 0; c < dim; c++) sum += this.factors[from + c]! * vectors[vector + c]!
+      return sum
+    })
+  }
+}
+
+/** @throws {CodedError} `SCAN_VECTORS_MISSHAPEN` */
+function countVectors(vectors: Float32Array, dim: number): number {
+  const many = vectors.length / dim
+  if (Number.isInteger(many) && many <= MAX_VECTORS) return many
+  throw new CodedError(
+    'SCAN_VECTORS_MISSHAPEN',
+    `vectors: expected at most ${MAX_VECTORS} of ${dim} numbers, received ${vectors.length}`,
+  )
 }
 
 /** Query → whole numbers of 8 bits, kept as int16 for the kernel, with a common scale that no order depends on. */
