@@ -8,13 +8,22 @@ const BETA2: f32 = 0.999
  * The gradient is the sum of `parts` arrays, `partStride` bytes apart.
  */
 export function adamDense(
-  x: usize, m: usize, v: usize, gradient: usize, parts: i32, partStride: usize, bytes: usize, rate: f32, epsilon: f32,
+  x: usize,
+  m: usize,
+  v: usize,
+  gradient: usize,
+  parts: i32,
+  partStride: usize,
+  bytes: usize,
+  rate: f32,
+  epsilon: f32,
 ): void {
   const r = f32x4.splat(-rate)
   const e = f32x4.splat(epsilon)
   for (let at: usize = 0; at < bytes; at += 16) {
     let g = v128.load(gradient + at)
-    for (let part = 1; part < parts; part++) g = f32x4.add(g, v128.load(gradient + <usize>part * partStride + at))
+    for (let part = 1; part < parts; part++)
+      g = f32x4.add(g, v128.load(gradient + <usize>part * partStride + at))
     const m1 = fma(f32x4.splat(BETA1), v128.load(m + at), f32x4.mul(f32x4.splat(1 - BETA1), g))
     const v1 = fma(f32x4.splat(BETA2), v128.load(v + at), f32x4.mul(f32x4.splat(1 - BETA2), f32x4.mul(g, g)))
     v128.store(m + at, m1)
@@ -33,7 +42,8 @@ function normalise(raw: usize, unit: usize, inverse: usize): void {
 
 /** Unit vectors of rows `from` to `to` out of the raw ones. */
 export function normaliseRows(raw: usize, unit: usize, inverse: usize, from: i32, to: i32): void {
-  for (let row = <usize>from; row < <usize>to; row++) normalise(raw + (row << 8), unit + (row << 8), inverse + (row << 2))
+  for (let row = <usize>from; row < <usize>to; row++)
+    normalise(raw + (row << 8), unit + (row << 8), inverse + (row << 2))
 }
 
 /**
@@ -46,13 +56,23 @@ export function normaliseRows(raw: usize, unit: usize, inverse: usize, from: i32
  * @param negatives - f32[n, 64]; `transposed` its blocks of 64 rows, each transposed
  */
 export function catchUpRows(
-  rows: usize, decays: usize, slots: usize, from: i32, to: i32, raw: usize, m: usize, v: usize, unit: usize, inverse: usize,
-  negatives: usize, transposed: usize,
+  rows: usize,
+  decays: usize,
+  slots: usize,
+  from: i32,
+  to: i32,
+  raw: usize,
+  m: usize,
+  v: usize,
+  unit: usize,
+  inverse: usize,
+  negatives: usize,
+  transposed: usize,
 ): void {
   for (let index = from; index < to; index++) {
-    const row = <usize>load<u32>(rows + (<usize>index << 2))
+    const row = <usize>load<u32>(rows + ((<usize>index) << 2))
     const offset = row << 8
-    const decay = decays + (<usize>index << 4)
+    const decay = decays + ((<usize>index) << 4)
     if (load<f32>(decay, 12) != 0) {
       const factor = f32x4.splat(-load<f32>(decay))
       const b1 = f32x4.splat(load<f32>(decay, 4))
@@ -67,10 +87,10 @@ export function catchUpRows(
       }
       normalise(raw + offset, unit + offset, inverse + (row << 2))
     }
-    const slot = load<i32>(slots + (<usize>index << 2))
+    const slot = load<i32>(slots + ((<usize>index) << 2))
     if (slot < 0) continue
-    memory.copy(negatives + (<usize>slot << 8), unit + offset, ROW_BYTES)
-    let column = transposed + (<usize>(slot >> 6) << 14) + (<usize>(slot & 63) << 2)
+    memory.copy(negatives + ((<usize>slot) << 8), unit + offset, ROW_BYTES)
+    let column = transposed + ((<usize>(slot >> 6)) << 14) + ((<usize>(slot & 63)) << 2)
     for (let at = unit + offset; at < unit + offset + ROW_BYTES; at += 4) {
       store<f32>(column, load<f32>(at))
       column += ROW_BYTES
@@ -87,20 +107,36 @@ export function catchUpRows(
  * @param scratch - f32[64] of this thread
  */
 export function adamRows(
-  rows: usize, slots: usize, starts: usize, pointers: usize, from: i32, to: i32, raw: usize, m: usize, v: usize,
-  unit: usize, inverse: usize, negativeGradients: usize, shards: i32, shardStride: usize, rate: f32, epsilon: f32, scratch: usize,
+  rows: usize,
+  slots: usize,
+  starts: usize,
+  pointers: usize,
+  from: i32,
+  to: i32,
+  raw: usize,
+  m: usize,
+  v: usize,
+  unit: usize,
+  inverse: usize,
+  negativeGradients: usize,
+  shards: i32,
+  shardStride: usize,
+  rate: f32,
+  epsilon: f32,
+  scratch: usize,
 ): void {
   for (let index = from; index < to; index++) {
-    const row = <usize>load<u32>(rows + (<usize>index << 2))
+    const row = <usize>load<u32>(rows + ((<usize>index) << 2))
     const offset = row << 8
     memory.fill(scratch, 0, ROW_BYTES)
-    const start = load<u32>(starts + (<usize>index << 2))
-    const end = load<u32>(starts + (<usize>index << 2), 4)
-    for (let entry = start; entry < end; entry++) addTo(scratch, <usize>load<u32>(pointers + (<usize>entry << 2)))
-    const slot = load<i32>(slots + (<usize>index << 2))
+    const start = load<u32>(starts + ((<usize>index) << 2))
+    const end = load<u32>(starts + ((<usize>index) << 2), 4)
+    for (let entry = start; entry < end; entry++)
+      addTo(scratch, <usize>load<u32>(pointers + ((<usize>entry) << 2)))
+    const slot = load<i32>(slots + ((<usize>index) << 2))
     if (slot >= 0) {
       for (let shard = 0; shard < shards; shard++) {
-        addTo(scratch, negativeGradients + <usize>shard * shardStride + (<usize>slot << 8))
+        addTo(scratch, negativeGradients + <usize>shard * shardStride + ((<usize>slot) << 8))
       }
     }
     const along = f32x4.splat(-dot(scratch, unit + offset))
@@ -114,8 +150,7 @@ export function adamRows(
   }
 }
 
-// @ts-ignore: decorator
-@inline
 function addTo(sum: usize, x: usize): void {
-  for (let at: usize = 0; at < ROW_BYTES; at += 16) v128.store(sum + at, f32x4.add(v128.load(sum + at), v128.load(x + at)))
+  for (let at: usize = 0; at < ROW_BYTES; at += 16)
+    v128.store(sum + at, f32x4.add(v128.load(sum + at), v128.load(x + at)))
 }

@@ -53,7 +53,7 @@ export interface TrainKernels {
   adamDense(x: number, m: number, v: number, gradient: number, parts: number, partStride: number, bytes: number,
     rate: number, epsilon: number): void
   // prettier-ignore
-  rankSample(z: number, n: number, target: number, hidden: number, bias: number, out: number, linear: number,
+  rankSample(z: number, n: number, inputs: number, target: number, hidden: number, bias: number, out: number, linear: number,
     dHidden: number, dBias: number, dOut: number, dLinear: number, coefficient: number, scratch: number): number
   trainTile(tile: number, inverseTemperature: number, coefficient: number): void
 }

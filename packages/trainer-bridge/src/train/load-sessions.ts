@@ -11,6 +11,10 @@ export interface TestPrefixes {
   readonly histories: readonly (readonly string[])[]
   /** [P]: may be an item training never saw */
   readonly targets: readonly string[]
+  /** [P]: of each step; clicks when absent */
+  readonly kinds?: readonly (readonly number[])[]
+  /** [P]: of each step, milliseconds; order only when absent */
+  readonly times?: readonly (readonly number[])[]
 }
 
 /**

@@ -53,6 +53,7 @@ export function startCrew(name: string, data: readonly unknown[], onNote?: (note
       }
       waiting.add(reject)
       worker.on('message', listen)
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       worker.postMessage(message)
     })
   return {

@@ -8,17 +8,25 @@ export const DIM = 64
 export const MAX_LENGTH = 16
 
 /** Where the encoder's weights lie in their block, in floats; kernels/encoder.ts has the same numbers. */
-export const WEIGHTS = {
-  position: 0,
-  w1: MAX_LENGTH * DIM,
-  w2: MAX_LENGTH * DIM + DIM * DIM,
-  bias: MAX_LENGTH * DIM + 2 * DIM * DIM,
-  v: MAX_LENGTH * DIM + 2 * DIM * DIM + DIM,
-  w3: MAX_LENGTH * DIM + 2 * DIM * DIM + 2 * DIM,
-  strength: MAX_LENGTH * DIM + 4 * DIM * DIM + 2 * DIM,
-  decay: MAX_LENGTH * DIM + 4 * DIM * DIM + 2 * DIM + 16,
-  length: MAX_LENGTH * DIM + 4 * DIM * DIM + 2 * DIM + 32,
-} as const
+export const WEIGHTS: Readonly<
+  Record<'position' | 'w1' | 'w2' | 'bias' | 'v' | 'w3' | 'strength' | 'decay' | 'length', number>
+> = placesInOrder({
+  position: MAX_LENGTH * DIM,
+  w1: DIM * DIM,
+  w2: DIM * DIM,
+  bias: DIM,
+  v: DIM,
+  w3: 2 * DIM * DIM,
+  strength: 16,
+  decay: 16,
+  length: 0,
+})
+
+function placesInOrder<Name extends string>(lengths: Record<Name, number>): Record<Name, number> {
+  let end = 0
+  const places = Object.entries<number>(lengths).map(([name, length]) => [name, (end += length) - length])
+  return Object.fromEntries(places) as Record<Name, number>
+}
 
 /** Random start: matrices uniform within ±1/√fan-in as in PyTorch's Linear, positions zero, all kinds equally strong. */
 export function initialWeights(random: Random): Float32Array {

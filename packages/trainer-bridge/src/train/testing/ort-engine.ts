@@ -24,7 +24,7 @@ export async function ortEngine(ort: Ort, encoder: Uint8Array, ranker: Uint8Arra
   const rankerSession = await ort.InferenceSession.create(ranker, options)
   const f32 = (data: Float32Array, ...dims: number[]) => new ort.Tensor('float32', data, dims)
   return {
-    name: 'onnx',
+    name: 'ort',
     encode: async ({ history, kind, age, mask }) => {
       const length = mask.length
       const feeds = {
