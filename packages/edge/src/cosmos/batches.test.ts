@@ -156,6 +156,15 @@ test('409 means stored before: no error, the token of the answer', async () => {
   expect(calls).toHaveLength(1)
 })
 
+test('409 without a token: one read of the document brings it', async () => {
+  const { batches, calls } = scripted([
+    { status: 409, body: {} },
+    { status: 200, headers: { 'x-ms-session-token': '0:-1#12' }, body: batch },
+  ])
+  expect(await batches.create(batch)).toMatchObject({ session: '0:-1#12', duplicate: true })
+  expect(calls).toHaveLength(2)
+})
+
 test('a batch carries its TTL when one is asked for', async () => {
   const { batches, calls } = scripted([{ status: 201, headers: { 'x-ms-session-token': '0:-1#12' } }])
   await batches.create(batch, 86_400)

@@ -76,7 +76,10 @@ export class Batches {
       return { session: required(answer.session), duplicate: false, ru: answer.ru }
     } catch (error) {
       if (error instanceof CosmosError && error.code === 'COSMOS_CONFLICT') {
-        return { session: required(error.session), duplicate: true, ru: error.ru }
+        if (error.session !== undefined) return { session: error.session, duplicate: true, ru: error.ru }
+        // Cosmos sends a token with 409; where something in between took it off, a read of the document has one.
+        const read = await this.#read(batch)
+        return { session: required(read.session), duplicate: true, ru: error.ru + read.ru }
       }
       if (isTransient(error) && error.code !== 'COSMOS_THROTTLED') this.#regions.suspect()
       throw error
@@ -128,6 +131,19 @@ export class Batches {
     const nearest = this.#regions.read[0]
     if (behind && known === undefined && nearest !== undefined) await attempt(nearest, undefined)
     return { events: eventsOf(known), fresh: false, session: known?.session, ru, calls }
+  }
+
+  #read(batch: BatchDocument): Promise<CosmosResponse> {
+    const link = `${this.#link}/docs/${batch.id}`
+    return this.#fetch({
+      endpoint: this.#regions.write,
+      verb: 'GET',
+      type: 'docs',
+      link,
+      path: link,
+      partitionKey: batch.visitor,
+      timeoutMs: READ_TIMEOUT_MS,
+    })
   }
 
   #query(endpoint: string, visitor: string, session: string | undefined): Promise<CosmosResponse> {

@@ -4,9 +4,11 @@ import type { AppEnv } from '../app.ts'
 import { EdgeError, type EdgeErrorCode } from '../error.ts'
 
 const BODY_TIMEOUT_MS = 15_000
+/** Read and thrown away of a body that is too large: a caller who is still sending cannot read why it was refused. */
+const MAX_DRAINED_BYTES = 16_000_000
 
 /**
- * The body's bytes, refused as soon as there are more than `limit` or they take longer than 15 s.
+ * The body's bytes, refused when there are more than `limit` or they take longer than 15 s. Never holds more than `limit`.
  *
  * @throws {EdgeError} `BODY_TOO_LARGE`, `BODY_TIMEOUT`
  */
@@ -16,9 +18,9 @@ export async function readBytes(
   timeoutMs: number = BODY_TIMEOUT_MS,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const announced = Number(c.req.header('content-length') ?? NaN)
-  if (announced > limit) throw tooLarge(limit, `${announced}`)
   const stream = c.req.raw.body
   if (stream === null) return new Uint8Array(0)
+  const drained = limit + MAX_DRAINED_BYTES
   const reader = stream.getReader()
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
@@ -33,15 +35,17 @@ export async function readBytes(
       const { done, value } = await Promise.race([reader.read(), late])
       if (done) break
       size += value.length
-      if (size > limit) throw tooLarge(limit, `at least ${size}`)
-      chunks.push(value)
+      if (size > drained || announced > drained)
+        throw tooLarge(limit, `at least ${Math.max(size, announced || 0)}`)
+      if (size <= limit) chunks.push(value)
+      else chunks.length = 0
     }
-  } catch (error) {
-    void reader.cancel().catch(() => undefined)
-    throw error
   } finally {
     clearTimeout(timer)
+    // Not cancelled: the host would reset the connection before the caller could read why.
+    reader.releaseLock()
   }
+  if (size > limit) throw tooLarge(limit, `${size}`)
   const bytes = new Uint8Array(size)
   let at = 0
   for (const chunk of chunks) {

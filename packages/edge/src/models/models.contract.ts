@@ -14,6 +14,7 @@ import {
 import { seededRandom } from '@attune/core/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { EdgeOptions, RunningEdge } from '../host/options.ts'
+import type { StartEdge } from '../testing/worlds.ts'
 import { Api, edgeOptions, type Answer, type OrProblem } from '../testing/api.ts'
 import {
   buildArtifact,
@@ -23,8 +24,6 @@ import {
   type TestArtifact,
   type TestSigner,
 } from '../testing/artifact.ts'
-
-export type StartEdge = (options: EdgeOptions & { readonly persist: string }) => Promise<RunningEdge>
 
 const ITEMS = 300
 const NO_COSMOS = { endpoint: 'http://127.0.0.1:9', key: 'c2VjcmV0' }
@@ -454,10 +453,10 @@ export function describeModels(start: StartEdge): void {
     const ask = () => api.rank({ recent: events, history: 'recent', k: 20 })
     const old = idsOf(await ask())
     await api.pushFiles(second)
-    let pushed = false
-    const pushing = api.pushManifest(signer, second.manifest).finally(() => (pushed = true))
+    const pushed = new AbortController()
+    const pushing = api.pushManifest(signer, second.manifest).finally(() => pushed.abort())
     const answers: Answer<OrProblem<RankResponse>>[] = []
-    while (!pushed) answers.push(...(await Promise.all([ask(), ask(), ask(), ask()])))
+    while (!pushed.signal.aborted) answers.push(...(await Promise.all([ask(), ask(), ask(), ask()])))
     expect((await pushing).status).toBe(200)
     const last = await ask()
     expect(last.body.epoch).toBe(6)

@@ -58,10 +58,12 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
   }
   const started = deps.elapsed()
   const { retentionDays } = deps.config
-  const stored = await deps.batches.create(
-    document,
-    retentionDays === undefined ? undefined : retentionDays * DAY_S,
-  )
+  const stored = await deps.batches
+    .create(document, retentionDays === undefined ? undefined : retentionDays * DAY_S)
+    .finally(() => {
+      // Where the write failed, the account may have another write region by now: found out behind the answer.
+      c.executionCtx.waitUntil(deps.regions.refresh())
+    })
   const answer: EventsResponse = {
     batch: document.id,
     accepted: parsed.events.length,

@@ -25,6 +25,6 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   if (epoch === undefined) throw new EdgeError('MODEL_MISSING', 'no epoch was pushed to this edge yet')
   const answer = await epoch.use((held) => rank(deps, held, request, visitor))
   background(deps.models.refresh())
-  if (!answer.fresh || deps.config.cosmos.readRegion !== undefined) background(deps.regions.refresh())
+  background(deps.regions.refresh())
   return c.json(answer)
 }

@@ -1,0 +1,4 @@
+import { startNodeEdge } from '../node.ts'
+import { describeRegions } from './regions.contract.ts'
+
+describeRegions(startNodeEdge)

@@ -1,0 +1,383 @@
+import { CosmosClient } from '@azure/cosmos'
+import {
+  DATABASE,
+  EVENTS_CONTAINER,
+  parseSessionToken,
+  type BatchDocument,
+  type TrackedEvent,
+} from '@attune/core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { SITE, type Api } from './testing/api.ts'
+import { createWorld, type StartEdge, type World } from './testing/worlds.ts'
+
+const event = (change: Partial<TrackedEvent> = {}): TrackedEvent => ({
+  id: crypto.randomUUID(),
+  kind: 'click',
+  item: 'item-3',
+  at: Date.now() - 1_000,
+  ...change,
+})
+
+/** The loop of clicks and lists over real HTTP, on any host, with two edges on one Cosmos. */
+export function describeEdge(start: StartEdge): void {
+  let world: World
+  let api: Api
+  let other: Api
+
+  beforeAll(async () => {
+    world = await createWorld(start, {
+      edges: 2,
+      configure: (options, edge) =>
+        edge === 1 ? { ...options, origins: ['https://shop.example'] } : options,
+    })
+    ;[api, other] = world.apis as [Api, Api]
+  })
+
+  afterAll(async () => {
+    await world.close()
+  })
+
+  /** What is really in Cosmos, by the official client. */
+  const stored = async (handle: string): Promise<BatchDocument[]> => {
+    const client = new CosmosClient({ endpoint: world.cosmos.endpoint, key: world.cosmos.key })
+    const container = client.database(DATABASE).container(EVENTS_CONTAINER.id)
+    const partitionKey = `${SITE.id}:${handle.slice(0, 22)}`
+    const { resources } = await container.items
+      .query<BatchDocument>('SELECT * FROM c', { partitionKey })
+      .fetchAll()
+    return resources
+  }
+
+  test('a batch is 202 with the session token of its write, and is one document', async () => {
+    const visitor = await api.visitor()
+    const batch = crypto.randomUUID()
+    const events = [event({ slot: 'for-you', position: 2 }), event({ kind: 'impression', item: 'item-9' })]
+    const answer = await api.events(visitor, events, { batch })
+    expect(answer.status).toBe(202)
+    expect(answer.body).toMatchObject({ batch, accepted: 2, rejected: [], duplicate: false })
+    expect(parseSessionToken(answer.body.session).size).toBe(1)
+    expect(answer.body.diagnostics?.ru).toBeGreaterThan(1)
+    expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+    const documents = await stored(visitor)
+    expect(documents).toHaveLength(1)
+    expect(documents[0]).toMatchObject({
+      id: batch,
+      site: 'shop',
+      events,
+      at: Math.max(...events.map((one) => one.at)),
+    })
+  })
+
+  test('the same batch again, on either edge, is stored once and says so', async () => {
+    const visitor = await api.visitor()
+    const batch = crypto.randomUUID()
+    const events = [event()]
+    const answers = [
+      await api.events(visitor, events, { batch }),
+      await api.events(visitor, events, { batch }),
+      await other.events(visitor, events, { batch: batch.toUpperCase() }),
+    ]
+    expect(answers.map((answer) => [answer.status, answer.body.duplicate])).toEqual([
+      [202, false],
+      [202, true],
+      [202, true],
+    ])
+    expect(await stored(visitor)).toHaveLength(1)
+    expect(answers[1]?.body.session).toBeTruthy()
+  })
+
+  test("a visitor's click counts in the very next list, of another edge process", async () => {
+    const visitor = await api.visitor()
+    const before = await other.rank({ visitor })
+    expect(before.body.diagnostics?.engine).toBe('none')
+    const click = await api.events(visitor, [event({ item: 'item-42' })])
+    const after = await other.rank({ visitor, session: click.body.session })
+    expect(after.body).toMatchObject({
+      fresh: true,
+      epoch: 1,
+      delta: 0,
+      slot: 'for-you',
+      strategy: 'for-you',
+    })
+    expect(after.body.diagnostics).toMatchObject({ events: 1, engine: 'ort' })
+    expect(after.body.items.map((item) => item.id)).not.toEqual(before.body.items.map((item) => item.id))
+    expect(after.body.items).toHaveLength(20)
+    expect(after.body.session).toBeTruthy()
+    const reasons = (await other.rank({ visitor, session: click.body.session, k: 200 })).body.items.flatMap(
+      (item) => item.because ?? [],
+    )
+    expect(reasons[0]).toEqual({ item: 'item-42', kind: 'click' })
+    const stranger = await other.rank({ visitor: await other.visitor() })
+    expect(stranger.body.items.map((item) => item.id)).toEqual(before.body.items.map((item) => item.id))
+  })
+
+  test('50 clicks in a row: each is in the next answer of the other edge', async () => {
+    const visitor = await api.visitor()
+    let session: string | undefined
+    for (let click = 0; click < 50; click++) {
+      const [write, read] = click % 2 === 0 ? [api, other] : [other, api]
+      const answer = await write.events(
+        visitor,
+        [event({ item: `item-${click}`, at: Date.now() - 100_000 + click * 1_000 })],
+        {
+          ...(session !== undefined && { session }),
+        },
+      )
+      session = answer.body.session
+      const list = await read.rank({ visitor, session, k: 5 })
+      expect(list.body.fresh).toBe(true)
+      expect(list.body.diagnostics?.events).toBe(Math.min(16, click + 1))
+    }
+  })
+
+  test('recent events are merged with the stored ones by id, and count without a visitor', async () => {
+    const visitor = await api.visitor()
+    const click = event({ item: 'item-5' })
+    const { body } = await api.events(visitor, [click])
+    const once = await api.rank({ visitor, session: body.session })
+    const told = await api.rank({ visitor, session: body.session, recent: [click] })
+    const only = await api.rank({ recent: [click] })
+    expect(told.body.items).toEqual(once.body.items)
+    expect(only.body.items).toEqual(once.body.items)
+    expect(only.body.diagnostics?.ru).toBe(0)
+    expect(only.body.session).toBeUndefined()
+  })
+
+  test("history 'recent' reads nothing", async () => {
+    const visitor = await api.visitor()
+    const { body } = await api.events(visitor, [event()])
+    const answer = await api.rank({ visitor, session: body.session, history: 'recent' })
+    expect(answer.body).toMatchObject({
+      fresh: true,
+      session: body.session,
+      diagnostics: { ru: 0, events: 0 },
+    })
+  })
+
+  test('good events of a mixed batch are stored, the others named with their paths', async () => {
+    const visitor = await api.visitor()
+    const good = event()
+    const bad = [
+      { ...event(), kind: 'glance' },
+      { ...event(), at: 1 },
+      { id: 'x', kind: 'click' },
+      null,
+      { ...event(), item: 'x'.repeat(257) },
+    ]
+    const answer = await api.events(visitor, [bad[0], good, ...bad.slice(1)] as TrackedEvent[])
+    expect(answer.status).toBe(202)
+    expect(answer.body.accepted).toBe(1)
+    expect(answer.body.rejected.map(({ path, code }) => `${path} ${code}`)).toEqual([
+      'events[0].kind EVENT_KIND_UNKNOWN',
+      'events[2].at EVENT_TOO_OLD',
+      'events[3].id EVENT_ID_INVALID',
+      'events[3].at EVENT_TIME_INVALID',
+      'events[4] EVENT_NOT_OBJECT',
+      'events[5].item EVENT_ITEM_INVALID',
+    ])
+    expect((await stored(visitor))[0]?.events).toEqual([good])
+  })
+
+  test('a batch without a good event is 422 EVENTS_REJECTED and not stored', async () => {
+    const visitor = await api.visitor()
+    const answer = await api.events(visitor, [{ ...event(), kind: 'glance' as 'click' }])
+    expect([answer.status, answer.body.code]).toEqual([422, 'EVENTS_REJECTED'])
+    expect(answer.body.issues?.map((issue) => issue.path)).toEqual(['events[0].kind'])
+    expect(await stored(visitor)).toEqual([])
+  })
+
+  test.each<[string, unknown, number, string]>([
+    ['text that is no JSON', '{"batch":', 400, 'EVENTS_MALFORMED'],
+    ['nothing', '', 400, 'EVENTS_MALFORMED'],
+    ['an array', [], 400, 'EVENTS_MALFORMED'],
+    ['bytes that are not UTF-8', '"\u0000', 400, 'EVENTS_MALFORMED'],
+    ['no batch id', { visitor: 'v', events: [] }, 400, 'EVENTS_MALFORMED'],
+    [
+      'events that are no array',
+      { batch: crypto.randomUUID(), visitor: 'v', events: {} },
+      400,
+      'EVENTS_MALFORMED',
+    ],
+    [
+      'a session that is no token',
+      { batch: crypto.randomUUID(), visitor: 'v', session: 'x', events: [] },
+      400,
+      'EVENTS_MALFORMED',
+    ],
+    [
+      'a forged visitor',
+      { batch: crypto.randomUUID(), visitor: `${'A'.repeat(22)}.${'A'.repeat(22)}`, events: [event()] },
+      403,
+      'VISITOR_FORGED',
+    ],
+    [
+      '__proto__ as a field',
+      '{"__proto__":{"batch":"b","visitor":"v","events":[]}}',
+      400,
+      'EVENTS_MALFORMED',
+    ],
+    [
+      '101 events',
+      { batch: crypto.randomUUID(), visitor: 'v', events: Array.from({ length: 101 }, () => 1) },
+      413,
+      'BATCH_TOO_LARGE',
+    ],
+    ['60,001 bytes', ' '.repeat(60_001), 413, 'BODY_TOO_LARGE'],
+  ])('events with %s: %i %s', async (_, body, status, code) => {
+    const answer = await api.page('/v1/events', body)
+    expect([answer.status, answer.body.code]).toEqual([status, code])
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    expect(answer.body.requestId).toBe(answer.headers.get('x-request-id'))
+  })
+
+  test('10 MB without a content-length are 413 BODY_TOO_LARGE, which the caller can read', async () => {
+    let sent = 0
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        sent += 100_000
+        if (sent > 10_000_000) controller.close()
+        else controller.enqueue(new Uint8Array(100_000).fill(32))
+      },
+    })
+    const response = await fetch(`${api.url}/v1/events?key=${SITE.key}`, {
+      method: 'POST',
+      body,
+      duplex: 'half',
+    } as RequestInit)
+    expect(response.status).toBe(413)
+    expect(((await response.json()) as { code: string }).code).toBe('BODY_TOO_LARGE')
+  })
+
+  test.each<[string, unknown, string]>([
+    ['text that is no JSON', 'nonsense', 'body'],
+    ['no slot', {}, 'slot'],
+    ['an unknown strategy', { slot: 's', strategy: 'magic' }, 'strategy'],
+    ['similar without an item', { slot: 's', strategy: 'similar' }, 'item'],
+    ['k of 0', { slot: 's', k: 0 }, 'k'],
+    ['k of 201', { slot: 's', k: 201 }, 'k'],
+    [
+      '1,001 candidates',
+      { slot: 's', candidates: Array.from({ length: 1_001 }, (_, index) => `item-${index}`) },
+      'candidates',
+    ],
+    ['a candidate that is a number', { slot: 's', candidates: ['item-1', 7] }, 'candidates[1]'],
+    ['51 recent events', { slot: 's', recent: Array.from({ length: 51 }, () => event()) }, 'recent'],
+    ['a broken session', { slot: 's', session: '0:abc' }, 'session'],
+    ['an unknown history', { slot: 's', history: 'none' }, 'history'],
+  ])('a rank with %s is 400 RANK_MALFORMED and names it', async (_, body, path) => {
+    const answer = await api.page<object>('/v1/rank', body)
+    expect([answer.status, answer.body.code]).toEqual([400, 'RANK_MALFORMED'])
+    expect(
+      `${answer.body.detail} ${answer.body.issues?.map((issue) => issue.path).join(' ') ?? ''}`,
+    ).toContain(path)
+  })
+
+  test('a rank with a forged visitor, or one of another site, is 403 VISITOR_FORGED', async () => {
+    const visitor = await api.visitor()
+    const forged = `${visitor.slice(0, 43)}${visitor.at(43) === 'A' ? 'B' : 'A'}${visitor.slice(44)}`
+    expect((await api.rank({ visitor: forged })).body.code).toBe('VISITOR_FORGED')
+  })
+
+  test('candidates: the known ones ranked, unknown ones last in the order given with score null', async () => {
+    const answer = await api.rank({
+      recent: [event({ item: 'item-3' })],
+      candidates: ['no-such-b', 'item-1', 'no-such-a', 'item-2', 'item-1', 'item-9'],
+      exclude: ['item-9'],
+    })
+    expect(
+      answer.body.items
+        .map((item) => item.id)
+        .slice(0, 2)
+        .toSorted(),
+    ).toEqual(['item-1', 'item-2'])
+    expect(answer.body.items.slice(2)).toEqual([
+      { id: 'no-such-b', score: null },
+      { id: 'no-such-a', score: null },
+    ])
+  })
+
+  test('a disliked item leaves the list, a later like brings it back', async () => {
+    const recent = [event({ item: 'item-3' })]
+    const [best] = (await api.rank({ recent })).body.items
+    const at = Date.now()
+    const dislike = event({ kind: 'dislike', item: best?.id ?? '', at: at - 500 })
+    const without = await api.rank({ recent: [...recent, dislike] })
+    expect(without.body.items.map((item) => item.id)).not.toContain(best?.id)
+    const back = await api.rank({
+      recent: [...recent, dislike, event({ kind: 'like', item: best?.id ?? '', at })],
+    })
+    expect(back.body.items.map((item) => item.id)).toContain(best?.id)
+  })
+
+  test('trending is by newest counts, similar leaves its own item out; both read nothing', async () => {
+    const visitor = await api.visitor()
+    const trending = await api.rank({ visitor, strategy: 'trending', k: 10 })
+    const trend = (id: string) => world.artifact.data.trend[Number(id.slice(5))] ?? -1
+    const counts = trending.body.items.map((item) => trend(item.id))
+    expect(counts).toEqual([...world.artifact.data.trend].toSorted((a, b) => b - a).slice(0, 10))
+    const similar = await api.rank({ visitor, strategy: 'similar', item: 'item-7', k: 10 })
+    expect(similar.body.items.map((item) => item.id)).not.toContain('item-7')
+    expect([trending.body.diagnostics?.ru, similar.body.diagnostics?.ru]).toEqual([0, 0])
+  })
+
+  test.each([
+    ['no key', '/v1/events', 401, 'KEY_MISSING'],
+    ['an empty key', '/v1/rank?key=', 401, 'KEY_MISSING'],
+    ['an unknown key', '/v1/visitors?key=pk_of_somebody_else', 401, 'KEY_UNKNOWN'],
+    ['the push key', '/v1/events?key=push_test_key_of_32_characters__', 401, 'KEY_UNKNOWN'],
+  ])('a page with %s is refused', async (_, path, status, code) => {
+    const answer = await api.send('POST', path, { body: '{}' })
+    expect([answer.status, answer.body.code]).toEqual([status, code])
+  })
+
+  test('the key may come in a header; an unknown path is 404 ROUTE_UNKNOWN', async () => {
+    const answer = await api.send('POST', '/v1/visitors', {
+      body: '{}',
+      headers: { 'x-attune-key': SITE.key },
+    })
+    expect(answer.status).toBe(201)
+    const lost = await api.send('POST', '/v1/nothing?key=pk_test_site_key', { body: '{}' })
+    expect([lost.status, lost.body.code]).toEqual([404, 'ROUTE_UNKNOWN'])
+  })
+
+  test('CORS: any origin where none is configured, else the configured ones', async () => {
+    const call = (edge: Api, origin: string) =>
+      edge.send('POST', `/v1/visitors?key=${SITE.key}`, { body: '{}', headers: { origin } })
+    const open = await call(api, 'https://anywhere.example')
+    expect([open.status, open.headers.get('access-control-allow-origin')]).toEqual([
+      201,
+      'https://anywhere.example',
+    ])
+    const own = await call(other, 'https://shop.example')
+    expect([own.status, own.headers.get('access-control-allow-origin')]).toEqual([
+      201,
+      'https://shop.example',
+    ])
+    expect(own.headers.get('vary')).toContain('origin')
+    const foreign = await call(other, 'https://evil.example')
+    expect([foreign.status, foreign.body.code]).toEqual([403, 'ORIGIN_FORBIDDEN'])
+    expect(foreign.headers.get('access-control-allow-origin')).toBeNull()
+    const preflight = await other.send('OPTIONS', '/v1/rank', {
+      headers: { origin: 'https://shop.example', 'access-control-request-method': 'POST' },
+    })
+    expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).toEqual([
+      204,
+      'GET, POST, PUT, OPTIONS',
+    ])
+  })
+
+  test('Cosmos down: events are 503 STORE_UNAVAILABLE with Retry-After; ranks go on from recent and say fresh: false', async () => {
+    const visitor = await api.visitor()
+    const click = event({ item: 'item-11' })
+    const { body } = await api.events(visitor, [click])
+    const expected = (await api.rank({ recent: [click] })).body.items
+    await world.cosmos.close()
+    const refused = await api.events(visitor, [event()])
+    expect([refused.status, refused.body.code]).toEqual([503, 'STORE_UNAVAILABLE'])
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    const list = await api.rank({ visitor, session: body.session, recent: [click] })
+    expect([list.status, list.body.fresh]).toEqual([200, false])
+    expect(list.body.items).toEqual(expected)
+    expect((await api.send('GET', '/healthz')).status).toBe(200)
+  })
+}

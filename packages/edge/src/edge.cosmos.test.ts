@@ -1,0 +1,4 @@
+import { describeEdge } from './edge.contract.ts'
+import { startNodeEdge } from './node.ts'
+
+describeEdge(startNodeEdge)

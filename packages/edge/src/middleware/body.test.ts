@@ -1,0 +1,48 @@
+import { Hono } from 'hono'
+import { expect, test } from 'vitest'
+import type { AppEnv } from '../app.ts'
+import { readBytes } from './body.ts'
+
+/** An app that answers with the length of the body, or the code of what was thrown. */
+function appWith(limit: number, timeoutMs: number): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  app.onError((error, c) => c.text((error as { code?: string }).code ?? String(error), 400))
+  app.post('/', async (c) => c.text(String((await readBytes(c, limit, timeoutMs)).length)))
+  return app
+}
+
+const stream = (chunks: number, size: number): ReadableStream<Uint8Array> => {
+  let left = chunks
+  return new ReadableStream({
+    pull(controller) {
+      if (left-- > 0) controller.enqueue(new Uint8Array(size))
+      else controller.close()
+    },
+  })
+}
+
+async function post(
+  app: Hono<AppEnv>,
+  body: BodyInit,
+  headers: Record<string, string> = {},
+): Promise<string> {
+  const response = await app.request('/', { method: 'POST', body, headers, duplex: 'half' } as RequestInit)
+  return response.text()
+}
+
+test('exactly the limit is taken, one byte more is not', async () => {
+  const app = appWith(100, 1_000)
+  expect(await post(app, stream(10, 10))).toBe('100')
+  expect(await post(app, stream(10, 11))).toBe('BODY_TOO_LARGE')
+})
+
+test('an endless body is given up after 16 MB', async () => {
+  expect(await post(appWith(100, 5_000), stream(Infinity, 100_000))).toBe('BODY_TOO_LARGE')
+})
+
+test('a body that stops coming is BODY_TIMEOUT', async () => {
+  const stalled = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new Uint8Array(5)),
+  })
+  expect(await post(appWith(100, 50), stalled)).toBe('BODY_TIMEOUT')
+})
