@@ -58,6 +58,7 @@ export interface BridgeDeps {
   /** At least this long between two deltas; the first after a pause goes at once. */
   readonly deltaIntervalMs: number
   readonly idleMs?: number
+  readonly limits?: BridgeLimits
   readonly fetch: typeof fetch
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -65,9 +66,16 @@ export interface BridgeDeps {
   readonly onStatus: (status: BridgeStatus) => void
 }
 
-/** A journal longer than this is folded into a snapshot. */
+export interface BridgeLimits {
+  /** A journal longer than this is folded into a snapshot; 16 MB when absent. */
+  readonly journalBytes?: number
+  /** An edge that starts anew reads all deltas of its epoch: past so many, a fresh epoch is cheaper. 20,000 when absent. */
+  readonly deltas?: number
+  /** The same in bytes; 512 MB when absent. */
+  readonly deltaBytes?: number
+}
+
 const MAX_JOURNAL_BYTES = 16_000_000
-/** An edge that starts anew reads all deltas of its epoch: past this, a fresh epoch is cheaper. */
 const MAX_DELTAS = 20_000
 const MAX_DELTA_BYTES = 512_000_000
 
@@ -245,7 +253,7 @@ export class Bridge implements ReleaseSource {
   }
 
   async #take(pages: readonly FeedPage[]): Promise<void> {
-    const { now, folder } = this.#deps
+    const { now, folder, limits = {} } = this.#deps
     const started = now()
     const batch: MicroBatch = { seq: this.#model.seq + 1, at: started, pages }
     await folder.append(batch)
@@ -266,8 +274,9 @@ export class Bridge implements ReleaseSource {
       ms: now() - started,
     })
     for (const follower of this.#followers) follower.wake()
-    if (delta >= MAX_DELTAS || this.#release.totalBytes > MAX_DELTA_BYTES) await this.#renew(epoch + 1)
-    else if (folder.journalBytes > MAX_JOURNAL_BYTES) await this.#save()
+    const { journalBytes = MAX_JOURNAL_BYTES, deltas = MAX_DELTAS, deltaBytes = MAX_DELTA_BYTES } = limits
+    if (delta >= deltas || this.#release.totalBytes > deltaBytes) await this.#renew(epoch + 1)
+    else if (folder.journalBytes > journalBytes) await this.#save()
   }
 
   /** A change → signed delta in the release. @returns its size in bytes */

@@ -17,7 +17,7 @@ export {
   type Signer,
   type SigningKey,
 } from './artifact/sign.ts'
-export { Bridge, type BridgeStatus } from './bridge.ts'
+export { Bridge, type BridgeLimits, type BridgeStatus } from './bridge.ts'
 export { BridgeError, type BridgeErrorCode } from './error.ts'
 export { EdgeClient, EdgeProblem, type Acknowledged, type EdgeTarget } from './push/edge-client.ts'
 export { deliver, type Delivery } from './push/deliver.ts'

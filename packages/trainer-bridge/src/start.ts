@@ -2,7 +2,7 @@ import { CosmosClient, type Container } from '@azure/cosmos'
 import { DATABASE, EVENTS_CONTAINER } from '@attune/core'
 import { modelOf, readArtifact } from './artifact/folder.ts'
 import { createSigner, type SigningKey } from './artifact/sign.ts'
-import { Bridge, type BridgeDeps, type BridgeStatus } from './bridge.ts'
+import { Bridge, type BridgeDeps, type BridgeLimits, type BridgeStatus } from './bridge.ts'
 import type { FeedStart } from './change-feed/read.ts'
 import { BridgeError } from './error.ts'
 import type { EdgeTarget } from './push/edge-client.ts'
@@ -30,6 +30,7 @@ export interface BridgeOptions {
   readonly deltaIntervalMs?: number
   /** Pause after an empty read of a range, 25 when absent; four times as long once it has been quiet. */
   readonly idleMs?: number
+  readonly limits?: BridgeLimits
   readonly onStatus?: (status: BridgeStatus) => void
   readonly fetch?: typeof fetch
   readonly now?: () => number
@@ -66,6 +67,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
       start: options.start ?? 'beginning',
       deltaIntervalMs: Math.min(options.deltaIntervalMs ?? MAX_DELTA_INTERVAL_MS, MAX_DELTA_INTERVAL_MS),
       ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
+      ...(options.limits !== undefined && { limits: options.limits }),
       fetch: fetcher,
       now,
       random,

@@ -1,0 +1,187 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CosmosClient, type Container } from '@azure/cosmos'
+import {
+  covers,
+  EVENTS_CONTAINER,
+  parseSessionToken,
+  type BatchDocument,
+  type TrackedEvent,
+} from '@attune/core'
+import { seededRandom } from '@attune/core/testing'
+import { startCosmosLocal } from '@attune/cosmos-local'
+import { expect, test, vi } from 'vitest'
+import { createSigner, generateSigningKey } from './artifact/sign.ts'
+import { LiveModel } from './refresh/live-model.ts'
+import { StateFolder } from './state/folder.ts'
+import { randomTrainedModel } from './testing/random-model.ts'
+import { startStagedEdge } from './testing/staged-edge.ts'
+import type { ProcessOptions } from './testing/bridge-process.ts'
+import { UNITS_PER_PAIR, Windows } from './windows.ts'
+
+const ITEMS = 60
+const KILLS = 8
+const SEED = Number(process.env['ATTUNE_SEED'] ?? 1)
+
+async function openEvents(endpoint: string, key: string): Promise<Container> {
+  const client = new CosmosClient({ endpoint, key })
+  await client.databases.createIfNotExists({ id: 'attune' })
+  const database = client.database('attune')
+  const { container } = await database.containers.createIfNotExists(
+    structuredClone(EVENTS_CONTAINER) as { id: string },
+  )
+  return container
+}
+
+/** Writes batches until told to stop; events come twice now and then, and late. */
+async function write(
+  container: Container,
+  random: () => number,
+  signal: AbortSignal,
+): Promise<{ documents: BatchDocument[]; session: string }> {
+  const documents: BatchDocument[] = []
+  let session = ''
+  let last: TrackedEvent | undefined
+  while (!signal.aborted) {
+    const at = Date.now()
+    const events: TrackedEvent[] = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, index) => ({
+      id: `event-${documents.length}-${index}`,
+      kind: random() < 0.8 ? 'click' : 'view',
+      item: random() < 0.1 ? `new-${Math.floor(random() * 20)}` : `item-${Math.floor(random() * ITEMS)}`,
+      at: at - Math.floor(random() * 60_000),
+    }))
+    const visitor = `shop:v${Math.floor(random() * 25)}`
+    if (last !== undefined && random() < 0.1) events.push(last)
+    last = events[0]
+    const document: BatchDocument = {
+      id: `batch-${documents.length}`,
+      visitor,
+      site: 'shop',
+      at,
+      received: at,
+      events,
+    }
+    const { headers } = await container.items.create(document)
+    session = String(headers['x-ms-session-token'])
+    documents.push(document)
+    await new Promise((resolve) => setTimeout(resolve, random() * 12))
+  }
+  return { documents, session }
+}
+
+/** Counts of all documents, once each, in the order they were stored: pairs as `a>b`, and steps. */
+function recount(documents: readonly BatchDocument[]): {
+  pairs: Map<string, number>
+  steps: Map<string, number>
+} {
+  const pairs = new Map<string, number>()
+  const steps = new Map<string, number>()
+  const windows = new Windows()
+  for (const document of documents) {
+    windows.apply(document, {
+      step: (item, _at, sign) => steps.set(item, (steps.get(item) ?? 0) + sign),
+      pair: (source, target, units, sign) =>
+        pairs.set(`${source}>${target}`, (pairs.get(`${source}>${target}`) ?? 0) + sign * units),
+    })
+  }
+  for (const map of [pairs, steps]) for (const [key, count] of map) if (count === 0) map.delete(key)
+  return { pairs, steps }
+}
+
+test(`a bridge killed ${KILLS} times at random ends with the counts of a single pass, and its edge never saw a gap`, async () => {
+  const random = seededRandom(SEED)
+  const cosmos = await startCosmosLocal({ port: 0 })
+  const signingKey = await generateSigningKey()
+  const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
+  const path = await mkdtemp(join(tmpdir(), 'attune-kill-'))
+  const children: ChildProcess[] = []
+  const options: ProcessOptions = {
+    cosmos: { endpoint: cosmos.endpoint, key: cosmos.key },
+    edges: [{ url: edge.url, pushKey: edge.pushKey }],
+    signingKey,
+    folder: path,
+    items: ITEMS,
+    deltaIntervalMs: 30,
+    limits: { journalBytes: 20_000, deltas: 60 },
+  }
+  const launch = async (): Promise<ChildProcess> => {
+    const child = fork(join(import.meta.dirname, 'testing', 'bridge-process.ts'), {
+      env: { ...process.env, BRIDGE_OPTIONS: JSON.stringify(options) },
+      execArgv: ['--conditions=@attune/source', '--no-warnings'],
+    })
+    children.push(child)
+    await once(child, 'message')
+    return child
+  }
+  try {
+    const container = await openEvents(cosmos.endpoint, cosmos.key)
+    const stop = new AbortController()
+    const writing = write(container, random, stop.signal)
+    for (let kill = 0; kill < KILLS; kill++) {
+      const child = await launch()
+      await new Promise((resolve) => setTimeout(resolve, 20 + random() * 700))
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
+    const last = await launch()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    stop.abort()
+    const { documents, session } = await writing
+    await vi.waitFor(() => {
+      const through = edge.model?.through
+      expect(through != null && covers(parseSessionToken(through), parseSessionToken(session))).toBe(true)
+    }, 20_000)
+    last.kill('SIGTERM')
+    await once(last, 'exit')
+
+    const expected = recount(documents)
+    const folder = await StateFolder.open(path)
+    const state = await folder.load()
+    await folder.close()
+    const base = randomTrainedModel(ITEMS)
+    const live = new LiveModel(base, state?.snapshot.baseAt ?? 0, state?.snapshot.live)
+    for (const batch of state?.batches ?? []) live.apply(batch)
+    const counted = live.counts.state()
+    const name = (row: number | undefined) => live.ids[row ?? -1] ?? ''
+    const pairs = new Map<string, number>()
+    for (let at = 0; at < counted.pairs.length; at += 3) {
+      pairs.set(`${name(counted.pairs[at])}>${name(counted.pairs[at + 1])}`, counted.pairs[at + 2] ?? 0)
+    }
+    const steps = new Map(
+      live.ids.map((id, row) => [id, live.counts.steps(row)] as const).filter(([, count]) => count > 0),
+    )
+    const sorted = (map: ReadonlyMap<string, number>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1))
+    expect(documents.length).toBeGreaterThan(200)
+    expect(sorted(steps)).toEqual(sorted(expected.steps))
+    expect(sorted(pairs)).toEqual(sorted(expected.pairs))
+
+    // The edge holds the same, in the numbers it was sent.
+    const { model } = edge
+    for (const [id, count] of expected.steps) {
+      const row = model?.rowOf(id) ?? -1
+      expect(model?.popularity[row]).toBeCloseTo((base.tables.popularity[row] ?? 0) + count, 3)
+      let sum = base.tables.srSums[row] ?? 0
+      for (const [pair, units] of expected.pairs) if (pair.startsWith(`${id}>`)) sum += units / UNITS_PER_PAIR
+      expect(model?.srSums[row]).toBeCloseTo(sum, 2)
+    }
+    // In the order of arrival: epochs only rise, deltas of an epoch follow one another, and nothing was refused.
+    const taken = edge.log.flatMap((line) => {
+      const [, epoch, , delta] = /^PUT \/v1\/models\/(\d+)(\/deltas\/(\d+))? 200$/.exec(line) ?? []
+      return epoch === undefined ? [] : [[Number(epoch), Number(delta ?? 0)] as const]
+    })
+    taken.reduce(([epoch, delta], [nextEpoch, nextDelta]) => {
+      expect(nextEpoch > epoch ? nextDelta === 0 : nextEpoch === epoch && nextDelta <= delta + 1).toBe(true)
+      return [nextEpoch, Math.max(nextDelta, nextEpoch === epoch ? delta : 0)] as const
+    })
+    expect(taken.length).toBeGreaterThan(KILLS)
+    expect(edge.log.filter((line) => / 4\d\d$/.test(line) && !line.endsWith('422'))).toEqual([])
+  } finally {
+    for (const child of children) child.kill('SIGKILL')
+    await edge.close()
+    await cosmos.close()
+    await rm(path, { recursive: true, force: true })
+  }
+})
