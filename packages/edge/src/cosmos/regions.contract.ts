@@ -1,6 +1,6 @@
 import { CosmosClient, type PluginConfig } from '@azure/cosmos'
 import { DATABASE, EVENTS_CONTAINER, type TrackedEvent } from '@attune/core'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { SITE, type Api } from '../testing/api.ts'
 import { createWorld, type StartEdge, type World } from '../testing/worlds.ts'
 
@@ -13,7 +13,7 @@ export function describeRegions(start: StartEdge): void {
   /** Reads North first. */
   let north: Api
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     world = await createWorld(start, {
       edges: 2,
       cosmos: { regions: [{ name: 'West' }, { name: 'North' }] },
@@ -31,11 +31,19 @@ export function describeRegions(start: StartEdge): void {
     const visitor = await west.visitor()
     for (const api of [west, north]) {
       await api.rank({ visitor })
-      await expect.poll(async () => (await api.rank({ visitor })).body.fresh).toBe(true)
+      await vi.waitFor(async () => {
+        expect((await api.rank({ visitor })).body.fresh).toBe(true)
+      })
     }
   })
 
   afterEach(async () => {
+    await fetch(`${world.cosmos.adminEndpoint}/api/faults`, { method: 'DELETE' })
+    for (const { name } of world.cosmos.regions)
+      await admin(`regions/${name}`, { paused: false, down: false })
+  })
+
+  afterAll(async () => {
     await world.close()
   })
 
@@ -136,33 +144,6 @@ export function describeRegions(start: StartEdge): void {
     })
   })
 
-  test('after a failover writes follow the new write region, and no acknowledged click is missing', async () => {
-    const visitor = await west.visitor()
-    const before = (await west.events(visitor, [click('item-1')])).body
-    await expect
-      .poll(async () => (await north.rank({ visitor, session: before.session })).body.fresh)
-      .toBe(true)
-    await admin('failover', { region: 'North' })
-    const batch = crypto.randomUUID()
-    const again = click('item-2')
-    let session = ''
-    // The first try meets the region that no longer writes; the client's retry of the same batch gets through.
-    await expect
-      .poll(
-        async () => {
-          const answer = await west.events(visitor, [again], { batch, session: before.session })
-          session = answer.body.session
-          return answer.status
-        },
-        { interval: 300, timeout: 15_000 },
-      )
-      .toBe(202)
-    for (const api of [west, north]) {
-      const list = await api.rank({ visitor, session })
-      expect(list.body).toMatchObject({ fresh: true, diagnostics: { events: 2 } })
-    }
-  })
-
   test('after a partition split tokens from before it are still honoured', async () => {
     const visitor = await west.visitor()
     const { session } = (await west.events(visitor, [click('item-1')])).body
@@ -223,5 +204,33 @@ export function describeRegions(start: StartEdge): void {
       fresh: true,
       diagnostics: { events: 1 },
     })
+  })
+
+  // Last: the account stays failed over.
+  test('after a failover writes follow the new write region, and no acknowledged click is missing', async () => {
+    const visitor = await west.visitor()
+    const before = (await west.events(visitor, [click('item-1')])).body
+    await expect
+      .poll(async () => (await north.rank({ visitor, session: before.session })).body.fresh)
+      .toBe(true)
+    await admin('failover', { region: 'North' })
+    const batch = crypto.randomUUID()
+    const again = click('item-2')
+    let session = ''
+    // The first try meets the region that no longer writes; the client's retry of the same batch gets through.
+    await expect
+      .poll(
+        async () => {
+          const answer = await west.events(visitor, [again], { batch, session: before.session })
+          session = answer.body.session
+          return answer.status
+        },
+        { interval: 300, timeout: 15_000 },
+      )
+      .toBe(202)
+    for (const api of [west, north]) {
+      const list = await api.rank({ visitor, session })
+      expect(list.body).toMatchObject({ fresh: true, diagnostics: { events: 2 } })
+    }
   })
 }
