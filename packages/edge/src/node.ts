@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { serve, type ServerType } from '@hono/node-server'
-import type { AddressInfo } from 'node:net'
 import { createApp } from './app.ts'
 import { readConfig } from './config.ts'
 import { consoleLog, createDeps } from './create.ts'
@@ -12,13 +14,23 @@ import { environmentOf, type EdgeOptions, type RunningEdge } from './host/option
 const MAX_FILE_BYTES = 2_000_000_000
 const CLOSE_GRACE_MS = 5_000
 
-/** Starts the edge in this process; models live in `options.persist`. */
-export function startNodeEdge(options: EdgeOptions & { readonly persist: string }): Promise<RunningEdge> {
-  return serveNode(environmentOf(options), {
-    port: options.port ?? 0,
-    hostname: '127.0.0.1',
-    models: options.persist,
-  })
+/** Starts the edge in this process; models live in `options.persist`, or in a folder that goes with the edge. */
+export async function startNodeEdge(options: EdgeOptions): Promise<RunningEdge> {
+  const models = options.persist ?? (await mkdtemp(join(tmpdir(), 'attune-models-')))
+  const forget = async (): Promise<void> => {
+    if (options.persist === undefined) await rm(models, { recursive: true, force: true })
+  }
+  try {
+    const edge = await serveNode(environmentOf(options), {
+      port: options.port ?? 0,
+      hostname: '127.0.0.1',
+      models,
+    })
+    return { ...edge, close: () => edge.close().finally(forget) }
+  } catch (error) {
+    await forget()
+    throw error
+  }
 }
 
 export interface NodeOptions {
