@@ -2,19 +2,24 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startCosmosLocal, type CosmosLocal } from '@attune/cosmos-local'
+import { startCosmosLocal } from '@attune/cosmos-local'
 import { provision } from '@attune/edge'
 import { startNodeEdge } from '@attune/edge/node'
 import { generateSigningKey, publicJwk, type SigningKey } from '@attune/trainer-bridge'
 
 type RunningEdge = Awaited<ReturnType<typeof startNodeEdge>>
 type EdgeOptions = Parameters<typeof startNodeEdge>[0]
+export interface RunningCosmos {
+  readonly endpoint: string
+  readonly key: string
+  close(): Promise<void>
+}
 export type StartEdge = (options: EdgeOptions) => Promise<RunningEdge>
 
 /** Cosmos and edges of one machine, on free ports, in a folder that is deleted at the end. */
 export interface House {
   readonly folder: string
-  readonly cosmos: CosmosLocal
+  readonly cosmos: RunningCosmos
   readonly edges: RunningEdge[]
   readonly signingKey: SigningKey
   readonly pushKey: string
@@ -24,9 +29,13 @@ export interface House {
   close(): Promise<void>
 }
 
-export async function startHouse(edges: number, startEdge: StartEdge = startNodeEdge): Promise<House> {
+export async function startHouse(
+  edges: number,
+  startEdge: StartEdge = startNodeEdge,
+  startCosmos: (folder: string) => Promise<RunningCosmos> = (at) => startCosmosLocal({ port: 0, folder: at }),
+): Promise<House> {
   const folder = await mkdtemp(join(tmpdir(), 'attune-bench-'))
-  const cosmos = await startCosmosLocal({ port: 0, folder: join(folder, 'cosmos') })
+  const cosmos = await startCosmos(join(folder, 'cosmos'))
   const { endpoint, key } = cosmos
   const signingKey = await generateSigningKey()
   const { x, kid } = publicJwk(signingKey)

@@ -1,0 +1,41 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { startCosmosLocal } from '@attune/cosmos-local'
+
+// The local Cosmos in a process of its own, so that its work is not mistaken for the load generator's.
+
+/** Starts this file as a child; it ends with its parent. */
+export async function forkCosmos(
+  folder: string,
+): Promise<{ endpoint: string; key: string; close: () => Promise<void> }> {
+  const child = fork(import.meta.filename, [], {
+    env: { ...process.env, ATTUNE_BENCH_COSMOS: folder },
+    execArgv: ['--conditions=@attune/source', '--no-warnings'],
+  })
+  const [account] = (await Promise.race([once(child, 'message'), died(child)])) as [
+    { endpoint: string; key: string },
+  ]
+  return {
+    ...account,
+    close: async () => {
+      if (child.exitCode !== null) return
+      const gone = once(child, 'exit')
+      child.disconnect()
+      await gone
+    },
+  }
+}
+
+async function died(child: ChildProcess): Promise<never> {
+  const [code] = (await once(child, 'exit')) as [number | null]
+  throw new Error(`the local Cosmos ended with ${code} before it was ready`)
+}
+
+const folder = process.env['ATTUNE_BENCH_COSMOS']
+if (folder !== undefined && process.argv[1] === import.meta.filename) {
+  const cosmos = await startCosmosLocal({ port: 0, folder })
+  process.once('disconnect', () => {
+    void cosmos.close().then(() => process.exit())
+  })
+  process.send?.({ endpoint: cosmos.endpoint, key: cosmos.key })
+}
