@@ -20,12 +20,14 @@ export function createTabChannel(name: string, hear: (message: Message) => void)
     if (channel !== undefined || typeof document === 'undefined' || typeof BroadcastChannel === 'undefined')
       return
     channel = new BroadcastChannel(name)
-    channel.onmessage = (event: MessageEvent<Message>) => hear(event.data)
+    channel.addEventListener('message', (event: MessageEvent<Message>) => hear(event.data))
   }
   return {
     open,
     tell(message) {
-      if (channel !== undefined) channel.postMessage(message)
+      // A broadcast channel knows one origin only.
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin
+      channel?.postMessage(message)
     },
     close() {
       channel?.close()

@@ -1,7 +1,7 @@
 import { createClient, type Client } from './client.ts'
 
 /** A call made before the script had loaded: `attune.push(['track', 'click', 'sku-1'])`. */
-type Call = readonly [method: keyof Client, ...args: unknown[]]
+export type Call = readonly [method: keyof Client, ...args: unknown[]]
 
 /** `window.attune`: an array before the script has loaded, the client afterwards; `push` works on both. */
 export interface PageClient extends Client {

@@ -1,7 +1,7 @@
 import type { QueueStore } from './store/queue-store.ts'
 
-/** Runs the work while no other tab of the site runs its own; waits its turn. */
-export type Lock = (work: () => Promise<void>) => Promise<void>
+/** Runs the work while no other tab of the site runs its own; waits its turn, until `signal` ends the wait. */
+export type Lock = (work: () => Promise<void>, signal: AbortSignal) => Promise<void>
 
 /** How long a tab that disappeared holds up the others, where there are no Web Locks. */
 const LEASE_TTL_MS = 15_000
@@ -30,8 +30,11 @@ export function createLease(store: QueueStore, owner: string, now: () => number)
     })) as Lease
     return kept.owner === owner
   }
-  return async (work) => {
-    while (!(await take())) await sleep(LEASE_POLL_MS)
+  return async (work, signal) => {
+    while (!(await take())) {
+      await sleep(LEASE_POLL_MS)
+      signal.throwIfAborted()
+    }
     const renewal = setInterval(() => void take(), LEASE_TTL_MS / 3)
     try {
       await work()
@@ -44,7 +47,7 @@ export function createLease(store: QueueStore, owner: string, now: () => number)
 
 /** Web Locks: released by the browser whatever becomes of the tab. */
 export function createWebLock(locks: LockManager, name: string): Lock {
-  return async (work) => {
-    await locks.request(name, work)
+  return async (work, signal) => {
+    await locks.request(name, { signal }, work)
   }
 }

@@ -20,6 +20,12 @@ export interface SenderDeps {
   readonly queue: Queue
   readonly store: QueueStore
   readonly lock: Lock
+  /**
+   * Whether a visible page keeps the lock when there is nothing to send. Then the last click before a page goes can be
+   * claimed and sent at once, without waiting for the lock, which would be too late.
+   */
+  readonly keepLock: boolean
+  readonly visible: () => boolean
   readonly post: Post
   readonly visitor: VisitorHandle
   readonly session: SessionKeeper
@@ -40,11 +46,13 @@ export interface Sender {
   /** There is something to send, `afterMs` from now at the latest. */
   wake(afterMs: number): void
   /** Network or page are back: what waits for a retry is tried now. */
-  retry(): void
-  /** The page may not run any further: what can be sent at once, is. */
-  leaving(): void
+  back(): void
+  /** The page may not run any further: what can be sent at once, is. `forGood`: it is being unloaded or frozen. */
+  leaving(forGood: boolean): void
   /** Settles when everything is stored, or when the first try failed. */
   flush(): Promise<void>
+  /** Another tab has stored something. */
+  stored(): void
   close(): void
 }
 
@@ -59,8 +67,12 @@ export function createSender(deps: SenderDeps): Sender {
   /** Not before this, by `elapsed`: a try has failed. */
   let notBefore = 0
   let failures = 0
-  let closed = false
+  /** Nothing is to be started any more, until the page comes back. */
+  let away = false
+  let { keepLock } = deps
   let myTurn = false
+  let waiting = new AbortController()
+  const waiters = new Set<() => void>()
   let running: Promise<void> | undefined
   let kick = (): void => {}
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -172,20 +184,25 @@ export function createSender(deps: SenderDeps): Sender {
     }
   }
 
-  /** One turn as the sending tab. The lock is not kept through long waits: it would keep the page out of the bfcache. */
+  /** Runs as the sending tab. A page out of sight gives the lock back: it would keep it out of the bfcache. */
   async function turn(): Promise<void> {
     await queue.enter()
     myTurn = true
     try {
-      while (!closed && due < Infinity && elapsed() >= notBefore) {
-        const waitMs = due - elapsed()
-        if (waitMs <= 0) await drain()
-        else {
-          await new Promise<void>((resolve) => {
-            kick = resolve
-            setTimeout(resolve, waitMs)
-          })
+      while (wanted()) {
+        const waitMs = Math.max(due, notBefore) - elapsed()
+        if (waitMs <= 0) {
+          await drain()
+          for (const settle of waiters) settle()
+          waiters.clear()
+          continue
         }
+        let pause: ReturnType<typeof setTimeout> | undefined
+        await new Promise<void>((resolve) => {
+          kick = resolve
+          if (waitMs < Infinity) pause = setTimeout(resolve, waitMs)
+        })
+        clearTimeout(pause)
       }
     } finally {
       myTurn = false
@@ -193,27 +210,37 @@ export function createSender(deps: SenderDeps): Sender {
     }
   }
 
+  function wanted(): boolean {
+    return !away && ((keepLock && deps.visible()) || (due < Infinity && elapsed() >= notBefore))
+  }
+
   function arm(): void {
     clearTimeout(timer)
-    if (closed || due === Infinity) return
-    if (elapsed() < notBefore) {
-      timer = setTimeout(arm, notBefore - elapsed())
+    if (away) return
+    kick()
+    const pendingMs = Math.max(due, notBefore) - elapsed()
+    if (running === undefined && !wanted()) {
+      if (due < Infinity) timer = setTimeout(arm, pendingMs)
       return
     }
-    kick()
-    running ??= deps
-      .lock(turn)
-      .catch((cause: unknown) => {
-        // The lock was taken away, or the store failed in both its halves.
-        report('STORAGE_FAILED', 'sending was interrupted', { cause })
-        notBefore = elapsed() + backoff(++failures, deps.random)
-      })
-      .finally(() => {
-        running = undefined
-        arm()
-      })
-    // Another tab may be the one that sends, and in no hurry.
-    timer = setTimeout(() => myTurn || deps.nudge(), Math.max(0, due - elapsed()))
+    if (running === undefined) {
+      const wait = (waiting = new AbortController())
+      running = deps
+        .lock(turn, wait.signal)
+        .catch((cause: unknown) => {
+          if (wait.signal.aborted) return
+          // The lock was taken away or refused, or the store failed in both its halves.
+          report('STORAGE_FAILED', 'sending was interrupted', { cause })
+          keepLock = false
+          notBefore = elapsed() + backoff(++failures, deps.random)
+        })
+        .finally(() => {
+          running = undefined
+          arm()
+        })
+    }
+    // Another tab may be the one that sends, and know nothing of this.
+    if (due < Infinity) timer = setTimeout(() => myTurn || deps.nudge(), Math.max(0, pendingMs))
   }
 
   function wake(afterMs: number): void {
@@ -223,25 +250,38 @@ export function createSender(deps: SenderDeps): Sender {
 
   return {
     wake,
-    retry() {
+    back() {
+      away = false
       notBefore = 0
       wake(0)
     },
-    leaving() {
+    leaving(forGood) {
       const handle = visitor.known()
       const batch = handle === undefined ? undefined : queue.claim()
       if (batch !== undefined && handle !== undefined) void deliver(batch, handle, session.known(), true)
-      if (running !== undefined) {
-        deps.nudge()
-        wake(0)
-      }
+      if (!myTurn && due < Infinity) deps.nudge()
+      if (due < Infinity) due = elapsed()
+      away = forGood
+      if (away) waiting.abort()
+      kick()
+      arm()
     },
-    async flush() {
-      wake(0)
-      await running
+    flush() {
+      return new Promise((resolve) => {
+        if (elapsed() < notBefore) return resolve()
+        waiters.add(resolve)
+        setTimeout(resolve, ANSWER_WITHIN_MS)
+        wake(0)
+        if (!myTurn) deps.nudge()
+      })
+    },
+    stored() {
+      for (const settle of waiters) settle()
+      waiters.clear()
     },
     close() {
-      closed = true
+      away = true
+      waiting.abort()
       clearTimeout(timer)
       kick()
     },

@@ -7,11 +7,12 @@ export type Lookup = (
 ) => Readonly<Record<string, Fields>> | Promise<Readonly<Record<string, Fields>>>
 
 const FIELD = /\{([\w-]+)\}/g
-const SCRIPT_ADDRESS = /^[\s\u0000-\u001f]*(?:javascript|vbscript|data:text\/html)/i
+const ADDRESS = /^(?:href|src|action|formaction|data|xlink:href)$/
+const SCRIPT = /^(?:javascript|vbscript):/i
 
 /**
  * A copy of the template's one element with `{field}` replaced in texts and attributes: as text, never as markup. Event
- * handlers are left alone and addresses that would run a script are dropped, whatever a catalogue contains.
+ * handlers and srcdoc are left alone and addresses that would run a script are dropped, whatever a catalogue contains.
  *
  * @returns undefined when the template is empty
  */
@@ -21,9 +22,11 @@ export function bindTemplate(template: HTMLTemplateElement, fields: Fields): Ele
   const fill = (text: string): string => text.replace(FIELD, (_, name: string) => String(fields[name] ?? ''))
   for (const element of content.querySelectorAll('*')) {
     for (const attribute of element.attributes) {
-      if (!attribute.value.includes('{') || attribute.name.startsWith('on')) continue
+      const { name } = attribute
+      if (!attribute.value.includes('{') || name.startsWith('on') || name === 'srcdoc') continue
       const value = fill(attribute.value)
-      attribute.value = SCRIPT_ADDRESS.test(value) ? '' : value
+      // Browsers skip white space and control characters inside `java script:`.
+      attribute.value = ADDRESS.test(name) && SCRIPT.test(value.replace(/[^\w:]/g, '')) ? '' : value
     }
     for (const node of element.childNodes) {
       if (node.nodeType === Node.TEXT_NODE && node.nodeValue !== null) node.nodeValue = fill(node.nodeValue)

@@ -136,8 +136,10 @@ export function assembleTracker({
     void session.read()
   }
   const channel = createTabChannel(name, (message) => {
-    if (message.type === 'stored') emitter.emit('stored', message.detail)
-    else if (message.type === 'send-now') sender.wake(0)
+    if (message.type === 'stored') {
+      sender.stored()
+      emitter.emit('stored', message.detail)
+    } else if (message.type === 'send-now') sender.wake(0)
     else forgetHere()
   })
   const sender = createSender({
@@ -149,6 +151,8 @@ export function assembleTracker({
     report,
     random,
     now,
+    keepLock: locks !== undefined,
+    visible: () => page?.visibilityState === 'visible',
     lock: locks && page ? createWebLock(locks, name) : createLease(store, makeId(), now),
     elapsed: () => performance.now(),
     generation: () => generation,
@@ -215,17 +219,17 @@ export function assembleTracker({
   if (page) {
     channel.open()
     listen(page, 'visibilitychange', () =>
-      page.visibilityState === 'hidden' ? sender.leaving() : sender.retry(),
+      page.visibilityState === 'hidden' ? sender.leaving(false) : sender.back(),
     )
     listen(window, 'pagehide', () => {
-      sender.leaving()
+      sender.leaving(true)
       channel.close()
     })
     listen(window, 'pageshow', () => {
       channel.open()
-      sender.retry()
+      sender.back()
     })
-    listen(window, 'online', sender.retry)
+    listen(window, 'online', sender.back)
     if (observing) guard(watch)(page)
     // A page left in its first moments needs them in memory.
     void visitor.read()

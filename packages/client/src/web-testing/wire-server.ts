@@ -57,6 +57,7 @@ export async function startWireServer(): Promise<WireServer> {
     reset() {
       for (const list of [wire.stored, wire.attempts, wire.ranks, wire.methods]) list.length = 0
       wire.visitors = 0
+      version = 0
       wire.fault = () => undefined
       wire.rank = ranked
     },
