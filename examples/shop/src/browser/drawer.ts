@@ -15,6 +15,14 @@ const DID: Readonly<Record<string, string>> = {
   dislike: 'You said “not for me” to',
 }
 
+const SLOTS: Readonly<Record<string, string>> = {
+  'for-you': '“For you”',
+  similar: '“More like this”',
+  trending: '“Trending”',
+  department: 'the department',
+  search: 'the search',
+}
+
 const ms = (value: number): string => (value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`)
 
 /** Opens, closes and fills "What just happened". */
@@ -33,7 +41,7 @@ export function startDrawer(): void {
   document.addEventListener('click', (event) => {
     const target = event.target instanceof Element ? event.target : undefined
     if (target?.closest('[data-drawer-open]')) {
-      const open = drawer.hidden || !target.closest('.drawer-button')
+      const open = drawer.matches('[hidden]') || !target.closest('.drawer-button')
       toggle(open)
       if (open) drawer.querySelector<HTMLElement>('[data-drawer-close]')?.focus()
     } else if (target?.closest('[data-drawer-close]')) {
@@ -85,7 +93,7 @@ function summarize({ stored, list, before }: Journey): string {
 function sections(journey: Journey, goods: ReadonlyMap<string, GoodFacts>): HTMLElement[] {
   const { event, before, list } = journey
   const good = goods.get(event.item ?? '')
-  const where = event.slot === undefined ? '' : ` in ${event.slot}${event.position === undefined ? '' : `, place ${event.position + 1}`}`
+  const where = event.slot === undefined ? '' : ` in ${SLOTS[event.slot] ?? event.slot}${event.position === undefined ? '' : `, place ${event.position + 1}`}`
   return [
     h('div', { class: 'did' },
       good !== undefined && h('img', { src: `/pictures/${good.id}.svg`, alt: '', width: 56, height: 56 }),
@@ -123,13 +131,13 @@ function storedSection({ stored }: Journey): HTMLElement {
       ['there and back', ms(durationMs)],
       ['events in the batch', String(events)],
     ),
-    h('p', { class: 'token' }, 'Session token ', h('code', {}, session), ' proves that write; the next list was asked for with it.'),
+    h('p', { class: 'token' }, 'Session token ', h('code', {}, session), ' proves that write: whoever reads with it sees the click.'),
   )
 }
 
 function rankedSection({ list }: Journey): HTMLElement {
   if (list === undefined) return step('Next list', 'waiting', h('p', {}, 'The next “For you” will count it. It is asked for when one comes into the page.'))
-  const { epoch, delta, fresh, durationMs, diagnostics } = list
+  const { epoch, delta, fresh, durationMs, session, diagnostics } = list
   return step(
     'Your next list counted it', 'done',
     figures(
@@ -137,11 +145,13 @@ function rankedSection({ list }: Journey): HTMLElement {
       ['latency', ms(durationMs)],
       ['ranking itself', diagnostics && ms(diagnostics.rankMs)],
       ['history read', diagnostics && `${ms(diagnostics.historyMs)}, ${diagnostics.ru.toFixed(2)} RU`],
-      ['from your', diagnostics && `${diagnostics.events} events`],
+      ['from your', diagnostics && `${diagnostics.events} ${diagnostics.events === 1 ? 'event' : 'events'}`],
       ['considered', diagnostics && `${diagnostics.candidates} goods`],
       ['engine', diagnostics && { ort: 'ONNX Runtime', core: 'TypeScript (ONNX warming up)', none: 'no model of you yet' }[diagnostics.engine]],
-      ['your writes', fresh ? 'all included' : 'not all readable yet'],
+      ['stored history', fresh ? 'as new as asked' : 'behind; says so'],
     ),
+    h('p', { class: 'token' },
+      ...(session === undefined ? ['Asked for with the click itself, before its storing had been confirmed.'] : ['Asked for with token ', h('code', {}, session), ' and the click itself.'])),
   )
 }
 

@@ -29,6 +29,8 @@ export interface Journey {
     readonly delta: number
     readonly fresh: boolean
     readonly durationMs: number
+    /** Session token it was asked for with. */
+    readonly session?: string
     readonly diagnostics?: Ranked['response']['diagnostics']
   }
 }
@@ -64,7 +66,9 @@ export function follow(memory: Memory, told: Told): Memory {
       if (!counted) return { ...memory, list: ids }
       const { epoch, delta, fresh, diagnostics } = response
       const because = Object.fromEntries(response.items.flatMap(({ id, because: why }) => (why === undefined ? [] : [[id, why.item]])))
-      return { list: ids, journey: { ...journey, list: { ids, because, epoch, delta, fresh, durationMs, ...(diagnostics && { diagnostics }) } } }
+      const { session } = request
+      const list = { ids, because, epoch, delta, fresh, durationMs, ...(session !== undefined && { session }), ...(diagnostics && { diagnostics }) }
+      return { list: ids, journey: { ...journey, list } }
     }
   }
 }

@@ -8,14 +8,14 @@ import type { Markup } from './markup.ts'
 
 const PER_PAGE = 48
 
-const ORDERS = {
-  picked: { name: 'As we’d show you round', sort: undefined },
-  cheap: { name: 'Pennies first', sort: (a: Good, b: Good) => a.price - b.price },
-  dear: { name: 'Splurges first', sort: (a: Good, b: Good) => b.price - a.price },
-  name: { name: 'A to Z', sort: (a: Good, b: Good) => a.name.localeCompare(b.name, 'en') },
-} as const
+export type Order = 'picked' | 'cheap' | 'dear' | 'name'
 
-export type Order = keyof typeof ORDERS
+const ORDERS: Readonly<Record<Order, { readonly name: string; readonly sort?: (a: Good, b: Good) => number }>> = {
+  picked: { name: 'As we’d show you round' },
+  cheap: { name: 'Pennies first', sort: (a, b) => a.price - b.price },
+  dear: { name: 'Splurges first', sort: (a, b) => b.price - a.price },
+  name: { name: 'A to Z', sort: (a, b) => a.name.localeCompare(b.name, 'en') },
+}
 
 export function isOrder(text: string | undefined): text is Order {
   return text !== undefined && Object.hasOwn(ORDERS, text)

@@ -1,0 +1,54 @@
+const BAR = 28
+
+export interface Screen {
+  /** A step that takes a moment; replaced by the next call. */
+  busy(text: string, share?: number | null, secondsLeft?: number | null): void
+  done(text: string): void
+  say(text: string): void
+  warn(text: string): void
+}
+
+/** Progress for people: one changing line on a terminal, whole lines elsewhere. */
+export function createScreen(out: NodeJS.WriteStream, now: () => number): Screen {
+  const live = out.isTTY
+  const paint = (code: string, text: string) => (live && process.env['NO_COLOR'] === undefined ? `\x1b[${code}m${text}\x1b[0m` : text)
+  const clear = () => (live ? out.write('\r\x1b[2K') : undefined)
+  let last = ''
+  let step = now()
+  const seconds = () => {
+    const took = ((now() - step) / 1_000).toFixed(1)
+    step = now()
+    return paint('2', `${took} s`)
+  }
+  return {
+    busy(text, share, secondsLeft) {
+      const filled = Math.round((share ?? 0) * BAR)
+      const bar = share == null ? '' : ` ${'█'.repeat(filled)}${'░'.repeat(BAR - filled)} ${Math.round(share * 100)} %`
+      const left = secondsLeft == null || share == null ? '' : `, about ${Math.ceil(secondsLeft)} s left`
+      if (live) {
+        clear()
+        out.write(`${paint('33', '…')} ${text}${bar}${left}`)
+      } else if (text !== last) out.write(`… ${text}\n`)
+      last = text
+    },
+    done(text) {
+      clear()
+      out.write(`${paint('32', '✓')} ${text} ${seconds()}\n`)
+      last = ''
+    },
+    say(text) {
+      clear()
+      out.write(`${text}\n`)
+    },
+    warn(text) {
+      clear()
+      out.write(`${paint('33', '!')} ${text}\n`)
+    },
+  }
+}
+
+/** Rows of text in columns as wide as they need to be. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ').trimEnd()}`).join('\n')
+}

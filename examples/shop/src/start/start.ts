@@ -1,0 +1,118 @@
+import { relative, resolve } from 'node:path'
+import { CATALOGUE } from '../catalogue/catalogue.ts'
+import { Part } from './child.ts'
+import { buildClient } from './client-build.ts'
+import { trainingFacts } from './first-model.ts'
+import { takeFolder } from './folder.ts'
+import { loadOrCreateKeys } from './keys.ts'
+import { HELP, readOptions, StartError, type StartOptions } from './options.ts'
+import { PART_TITLES, type PartConfig, type PartName, type Ports } from './parts.ts'
+import { claimPorts } from './ports.ts'
+import { createScreen, table, type Screen } from './screen.ts'
+
+/** npm hands a Ctrl-C on as a second signal; a person presses twice further apart. */
+const SECOND_PRESS_MS = 500
+
+/**
+ * `npm start`: starts every part, says where the shop is, and keeps it running until Ctrl-C, a SIGTERM or the end of a
+ * part.
+ *
+ * @returns exit code: 0 after being asked to stop, 1 when it could not start or a part was lost
+ */
+export async function start(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  const screen = createScreen(process.stdout, () => performance.now())
+  const running: Part[] = []
+  const asked = onStop(screen, () => { for (const part of running) part.kill() })
+  let release: (() => Promise<void>) | undefined
+  try {
+    const options = readOptions(args, env)
+    if (options.help) {
+      screen.say(HELP)
+      return 0
+    }
+    const folder = resolve(options.data)
+    const ports = await claimPorts(options.portBase)
+    release = await takeFolder(folder, options.reset)
+    if (options.reset) screen.done(`forgot what was in ${relative('.', folder) || folder}`)
+    await Promise.race([open(options, folder, ports, running, screen), asked.then(() => { throw STOPPED })])
+    await Promise.race([asked, ...running.map(({ lost }) => lost)])
+    return 0
+  } catch (error) {
+    if (error === STOPPED) return 0
+    console.error(`\n${error instanceof StartError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    return 1
+  } finally {
+    if (running.length > 0) screen.busy('stopping')
+    // Backwards: who writes before who stores.
+    for (const part of running.reverse()) await part.stop()
+    await release?.()
+    if (running.length > 0) screen.done('stopped; everything is kept')
+  }
+}
+
+const STOPPED = Symbol('asked to stop')
+
+async function open(options: StartOptions, folder: string, ports: Ports, running: Part[], screen: Screen): Promise<void> {
+  const keys = await loadOrCreateKeys(folder)
+  screen.busy('building the client')
+  const clientFile = await buildClient()
+  screen.done('client built')
+  const { shoppers, iterations } = options
+  const config: PartConfig = { folder, ports, keys, shoppers, iterations, clientFile }
+  let notes = true
+  const launch = (name: PartName): Part => {
+    const part = new Part(name, config, {
+      progress: ({ text, share, secondsLeft }) => { screen.busy(text, share, secondsLeft) },
+      note: (text) => { if (!notes || options.verbose) screen.warn(`${PART_TITLES[name]}: ${text}`) },
+      line: (text) => { if (options.verbose) screen.say(`[${name}] ${text}`) },
+    })
+    running.push(part)
+    return part
+  }
+  screen.busy(`starting the ${PART_TITLES.cosmos}`)
+  await launch('cosmos').ready()
+  screen.done(`${PART_TITLES.cosmos} ready`)
+  screen.busy('starting edge and trainer-bridge')
+  // Both at once: the edge compiles while the bridge trains or reads its state.
+  await Promise.all([launch('edge').ready(), launch('bridge').ready()])
+  const { hr20, clicks } = await trainingFacts(folder)
+  const quality = hr20 === null ? '' : `; on visits it had not seen, the next click is among its first 20 of ${CATALOGUE.length} in ${Math.round(hr20 * 100)} %`
+  screen.done(`model serving (${clicks.toLocaleString('en')} made-up clicks${quality})`)
+  screen.busy('opening the shop')
+  await launch('shop').ready()
+  screen.done('shop open')
+  notes = false
+  screen.say(`\n${overview(ports, relative('.', folder) || folder)}\n\n  Open http://localhost:${ports.shop}\n\n  Ctrl-C ends everything; data is kept. npm start -- --help for more.\n`)
+}
+
+function overview(ports: Ports, folder: string): string {
+  const at = (port: number) => `http://127.0.0.1:${port}`
+  return table([
+    ['part', 'address', 'data'],
+    [PART_TITLES.shop, `http://localhost:${ports.shop}`, 'pages and pictures'],
+    [PART_TITLES.edge, at(ports.edge), `${folder}/edge: models`],
+    [PART_TITLES.cosmos, at(ports.cosmos), `${folder}/cosmos: clicks`],
+    ['  its data explorer', at(ports.explorer), ''],
+    [PART_TITLES.bridge, 'no address: reads the change feed', `${folder}/bridge: factors, counts, epochs`],
+  ])
+}
+
+/** Settles at the first request to stop; the second forces. */
+function onStop(screen: Screen, force: () => void): Promise<void> {
+  return new Promise((settle) => {
+    let first: number | undefined
+    const stop = (): void => {
+      const now = performance.now()
+      if (first === undefined) {
+        first = now
+        settle()
+      } else if (now - first > SECOND_PRESS_MS) {
+        screen.warn('ending at once')
+        force()
+        process.exit(1)
+      }
+    }
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
+  })
+}
+
