@@ -1,4 +1,5 @@
 import { CONTEXT, RANKER_INPUT, type RankerWeights } from '@attune/core/rank'
+import { TEMPERATURE } from './encoder-pass.ts'
 import type { TrainKernels, WasmMemory } from './kernels.ts'
 import { createRandom, shuffle } from './random.ts'
 import { INPUTS, PADDED_INPUTS, sampleViews, type SampleLayout } from './ranker-samples.ts'
@@ -120,10 +121,11 @@ export function fitRanker(
   }
   for (let unit = 0; unit < units; unit++) x[place.out + unit] = (2 * random.uniform() - 1) / Math.sqrt(units)
 
+  if (used.length === 0) return { weights: cosineRanker(), losses: [] }
   const batches = Math.ceil(used.length / batch)
   const { rates, epsilons } = adamSchedule(oneCycle(iterations * batches, peakRate))
   const losses: number[] = []
-  for (let iteration = 0; iteration < iterations && batches > 0; iteration++) {
+  for (let iteration = 0; iteration < iterations; iteration++) {
     shuffle(used, createRandom(seed, 5, iteration))
     let total = 0
     for (let number = 0; number < batches; number++) {
@@ -190,7 +192,7 @@ export function fitRanker(
 }
 
 /** Ranks by the encoder alone: what is served when there was nothing to fit a ranker to. */
-export function cosineRanker(temperature: number): RankerWeights {
+export function cosineRanker(temperature: number = TEMPERATURE): RankerWeights {
   const linear = new Float32Array(RANKER_INPUT)
   linear[0] = 1 / temperature
   return {

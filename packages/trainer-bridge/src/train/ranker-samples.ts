@@ -1,6 +1,6 @@
 import { CodedError } from '@attune/core'
 import {
-  CandidateSet,
+  type CandidateSet,
   CONTEXT,
   FEATURES,
   MAX_RETRIEVED,
@@ -125,7 +125,7 @@ export async function prepareSample(
     for (let c = 0; c < dim; c++) cosine += input.candidates[place * dim + c]! * input.query[c]!
     const at = (start + place) * PADDED_INPUTS
     views.rows[at] = cosine
-    best = Math.max(best, cosine)
+    best = Math.max(best, views.rows[at]!)
     for (let f = 0; f < FEATURES; f++) views.rows[at + 2 + f] = input.features[place * FEATURES + f]!
   }
   for (let place = 0; place < input.count; place++) {

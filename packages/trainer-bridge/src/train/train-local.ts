@@ -130,7 +130,7 @@ export async function trainLocal(data: TrainingData, options: TrainOptions = {})
     assemble({
       factors: trained.factors,
       tables: buildTables(older, neighbours),
-      weights: { encoder: trained.weights, ranker: cosineRanker(TEMPERATURE) },
+      weights: { encoder: trained.weights, ranker: cosineRanker() },
       metrics: undefined,
     }),
     newer,

@@ -62,7 +62,7 @@ export async function trainRanker(
       const task: FitTask = { type: 'fit', module, memory, layout, samples, scale, options: { seed } }
       const [fitted] = await crew.ask<{ weights: RankerWeights; losses: number[] } | null>(task)
       stop()
-      return fitted?.losses.length ? fitted : { weights: cosineRanker(model.temperature), losses: [] }
+      return fitted ?? { weights: cosineRanker(model.temperature), losses: [] }
     }
     const first = await fit(early)
     const prefixes = prefixesOf(sliceVisits(data, cut, visits), MAX_MEASURED_PREFIXES)
