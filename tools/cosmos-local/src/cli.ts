@@ -8,6 +8,7 @@ const HELP = `cosmos-local: Azure Cosmos DB for NoSQL on one machine
 
   --port N            port of the write region (default 8081; 0: any free one)
   --admin-port N      port of the admin server and data explorer (default 8082)
+  --tls-port N        TLS too, on this port (certificate: tls-cert.pem in the data folder)
   --throttle          answer 429 beyond the provisioned RU per second
   --folder PATH       where data is kept (default .cosmos-local)
   --memory            keep data in memory only
@@ -25,6 +26,7 @@ function optionsFrom(args: string[]): CosmosLocalOptions | undefined {
     options: {
       port: { type: 'string' },
       'admin-port': { type: 'string' },
+      'tls-port': { type: 'string' },
       throttle: { type: 'boolean' },
       folder: { type: 'string' },
       memory: { type: 'boolean' },
@@ -45,6 +47,7 @@ function optionsFrom(args: string[]): CosmosLocalOptions | undefined {
   return {
     ...(values.port === undefined ? {} : { port: portOf('--port', values.port) }),
     adminPort: portOf('--admin-port', values['admin-port'] ?? '8082'),
+    ...(values['tls-port'] === undefined ? {} : { tlsPort: portOf('--tls-port', values['tls-port']) }),
     throttle: values.throttle === true,
     ...(values.memory === true ? {} : { folder: values.folder ?? '.cosmos-local' }),
     ...(values.key === undefined ? {} : { key: values.key }),
@@ -73,7 +76,11 @@ async function main(): Promise<void> {
     return
   }
   const cosmos = await startCosmosLocal(options)
-  for (const region of cosmos.regions) process.stdout.write(`${region.name}: ${region.endpoint}\n`)
+  for (const region of cosmos.regions) {
+    process.stdout.write(
+      `${region.name}: ${region.endpoint}${region.tlsEndpoint === undefined ? '' : ` ${region.tlsEndpoint}`}\n`,
+    )
+  }
   process.stdout.write(`data explorer: ${cosmos.adminEndpoint}\n`)
   process.stdout.write(`data: ${options.folder ?? 'memory'}\nready\n`)
   const stop = (): void => {

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { Account, type ConsistencyLevel } from './engine/account.ts'
 import { expireItems } from './engine/expire.ts'
 import { adminListener } from './admin/server.ts'
@@ -7,6 +8,7 @@ import { Faults } from './admin/faults.ts'
 import { Meter } from './admin/meter.ts'
 import { makeRegion, NO_LAG, Replication, type Lag } from './engine/replication.ts'
 import { CosmosLocalError } from './errors.ts'
+import { certificateFor } from './protocol/certificate.ts'
 import { listen, shut } from './protocol/listen.ts'
 import { requestListener } from './protocol/server.ts'
 import { openDatabase } from './store/database.ts'
@@ -19,6 +21,7 @@ export interface RegionOptions {
   readonly name: string
   /** 0 or absent: any free port. */
   readonly port?: number
+  readonly tlsPort?: number
   /** How long writes take to arrive here. */
   readonly lag?: Lag
 }
@@ -26,6 +29,8 @@ export interface RegionOptions {
 export interface CosmosLocalOptions {
   /** Port of the first region; 0 for any free one. Default 8081. */
   readonly port?: number
+  /** TLS too, on this port of the first region; 0 for any free one. Absent: no TLS. */
+  readonly tlsPort?: number
   /** Address to listen on. Default 127.0.0.1. */
   readonly host?: string
   /** Where data is kept; absent: in memory. */
@@ -56,7 +61,15 @@ export interface CosmosLocal {
   /** Data explorer, faults, regions, meter. */
   readonly adminEndpoint: string
   /** Every region with its address. */
-  readonly regions: readonly { readonly name: string; readonly endpoint: string }[]
+  readonly regions: readonly {
+    readonly name: string
+    readonly endpoint: string
+    readonly tlsEndpoint?: string
+  }[]
+  /** `https://127.0.0.1:PORT` of the first region, where TLS was asked for. */
+  readonly tlsEndpoint?: string
+  /** The certificate to trust for it, PEM. */
+  readonly certificate?: string
   close(): Promise<void>
 }
 
@@ -101,30 +114,48 @@ export async function startCosmosLocal(options: CosmosLocalOptions = {}): Promis
     await Promise.all(servers.map(shut))
     if (db.isOpen) db.close()
   }
+  const certificate = options.tlsPort === undefined ? undefined : certificateFor(options.folder)
   let adminPort = 0
   try {
     const adminServer = createServer(adminListener(admin))
     adminPort = await listen(adminServer, options.adminPort ?? 0, '127.0.0.1', 'admin server')
     servers.push(adminServer)
     for (const [i, region] of regions.entries()) {
+      const serving = { account, region, key: Buffer.from(key, 'base64'), hooks }
       const server = createServer(
         { keepAliveTimeout: 60_000 },
-        requestListener({ account, region, key: Buffer.from(key, 'base64'), scheme: 'http', hooks }),
+        requestListener({ ...serving, scheme: 'http' }),
       )
       const port = i === 0 ? (options.port ?? asked[0]?.port ?? DEFAULT_PORT) : (asked[i]?.port ?? 0)
       region.port = await listen(server, port, host, `region ${region.name}`)
       servers.push(server)
+      if (certificate === undefined) continue
+      const tls = createTlsServer(
+        { ...certificate, keepAliveTimeout: 60_000 },
+        requestListener({ ...serving, scheme: 'https' }),
+      )
+      const tlsPort = (i === 0 ? options.tlsPort : undefined) ?? asked[i]?.tlsPort ?? 0
+      region.tlsPort = await listen(tls, tlsPort, host, `region ${region.name}, TLS`)
+      servers.push(tls)
     }
   } catch (error) {
     await close()
     throw error
   }
   const address = (port: number): string => `http://${host}:${port}`
+  const tlsAddress = (port: number): string => `https://${host}:${port}`
   return {
     endpoint: address(first.port),
     key,
     adminEndpoint: `http://127.0.0.1:${adminPort}`,
-    regions: regions.map((region) => ({ name: region.name, endpoint: address(region.port) })),
+    regions: regions.map((region) => ({
+      name: region.name,
+      endpoint: address(region.port),
+      ...(certificate === undefined ? {} : { tlsEndpoint: tlsAddress(region.tlsPort) }),
+    })),
+    ...(certificate === undefined
+      ? {}
+      : { tlsEndpoint: tlsAddress(first.tlsPort), certificate: certificate.cert }),
     close,
   }
 }

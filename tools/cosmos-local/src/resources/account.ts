@@ -14,8 +14,9 @@ export function readAccount(exchange: Exchange): Reply {
     status: 200,
     body: JSON.stringify({
       _self: '',
-      id: 'localhost',
-      _rid: 'localhost',
+      // SDKs take an account named "localhost" for the official emulator and ignore its regions.
+      id: 'cosmos-local',
+      _rid: 'cosmos-local.local',
       media: '//media/',
       addresses: '//addresses/',
       _dbs: '//dbs/',

@@ -31,10 +31,16 @@ export function conditionsOf(exchange: Exchange): Conditions {
   return { ifMatch: exchange.header('if-match'), ifNoneMatch: exchange.header('if-none-match') }
 }
 
+const JSON_MEDIA = 'application/json'
+
 /** The body as JSON. @throws {ProtocolError} 413 above 2 MB, 400 for anything else than JSON */
 export function jsonBody(exchange: Exchange): Json {
   if (exchange.body.length > MAX_DOCUMENT_BYTES + 4096)
     throw new ProtocolError(413, 'Request size is too large')
+  const media = exchange.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase() ?? JSON_MEDIA
+  if (!media.startsWith('application/')) {
+    throw new ProtocolError(415, `The media type '${media}' is not supported: send ${JSON_MEDIA}.`)
+  }
   const value = parseJson(exchange.body.toString('utf8'))
   if (value === undefined) {
     throw badRequest('The request payload is invalid. Ensure to provide a valid request payload.')
