@@ -64,6 +64,8 @@ export interface BridgeDeps {
   readonly now: () => number
   readonly random: () => number
   readonly onStatus: (status: BridgeStatus) => void
+  /** Lets go of what was opened for the bridge. */
+  readonly dispose: () => void
 }
 
 export interface BridgeLimits {
@@ -191,6 +193,7 @@ export class Bridge implements ReleaseSource {
       this.#report({ type: 'stopped', error: sentence(error) })
     })
     await this.#deps.folder.close()
+    this.#deps.dispose()
   }
 
   /** See {@link ReleaseSource.renew}. */

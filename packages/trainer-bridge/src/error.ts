@@ -6,6 +6,7 @@ export type BridgeErrorCode =
   | 'ARTIFACT_FOLDER_MISSING' // nothing that looks like an artifact there
   | 'STATE_UNREADABLE' // snapshot or journal that this version cannot read
   | 'STATE_LOCKED' // another process uses the folder
+  | 'FEED_TIMEOUT' // Cosmos did not answer a read of the change feed
   | 'CONTAINER_MISSING' // database or container of the events does not exist
   | 'PUSH_REFUSED' // an edge answered with a problem that trying again does not cure
   | 'PUSH_UNACKNOWLEDGED' // not every edge acknowledged in time

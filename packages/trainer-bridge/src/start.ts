@@ -72,6 +72,9 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
       now,
       random,
       onStatus: options.onStatus ?? (() => undefined),
+      dispose: () => {
+        client.dispose()
+      },
     }
     return await Bridge.start(deps)
   } catch (error) {

@@ -6,7 +6,9 @@ import {
   type Container,
   type FeedRange,
 } from '@azure/cosmos'
+import { BridgeError } from '../error.ts'
 import { formatSessionToken, parseSessionToken } from '@attune/core'
+import { sleep } from './sleep.ts'
 
 /** Where a range without a continuation starts. */
 export type FeedStart = 'beginning' | 'now' | Date
@@ -18,7 +20,6 @@ export interface FeedRead<Document> {
   readonly continuation: string
   /** Session token up to which the range has been read; null when the service told none. */
   readonly through: string | null
-  readonly ru: number
 }
 
 export interface ReadFeedOptions {
@@ -30,13 +31,18 @@ export interface ReadFeedOptions {
   readonly maxItemCount?: number
   /** Pause after an empty read while documents still come; four times as long once the range has been quiet. */
   readonly idleMs?: number
+  /** A read without an answer for so long is given up and told; 10 s when absent. */
+  readonly readTimeoutMs?: number
   readonly signal: AbortSignal
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
   readonly random: () => number
+  /** Told the charge of each read, empty ones too. */
+  readonly onRead?: (ru: number) => void
   /** Told each failed read; reading goes on after a pause. */
   readonly onError: (error: unknown, retryInMs: number) => void
 }
 
+/** The SDK tries a broken connection again for two minutes, silently, and cannot be told to stop. */
+const READ_TIMEOUT_MS = 10_000
 const MAX_ITEM_COUNT = 500
 const IDLE_MS = 25
 const QUIET_AFTER = 40
@@ -58,7 +64,7 @@ export function rangeKey({ minInclusive, maxExclusive }: FeedRange): string {
 export async function* readFeed<Document>(
   options: ReadFeedOptions,
 ): AsyncGenerator<FeedRead<Document>, void> {
-  const { signal, sleep, random, idleMs = IDLE_MS } = options
+  const { signal, random, idleMs = IDLE_MS } = options
   let { continuation } = options
   let iterator: ChangeFeedPullModelIterator<Document> | undefined
   let failures = 0
@@ -66,8 +72,10 @@ export async function* readFeed<Document>(
   while (!signal.aborted) {
     try {
       iterator ??= openIterator<Document>(options, continuation)
-      const page = await iterator.readNext()
+      const page = await withinTime(iterator.readNext(), options.readTimeoutMs ?? READ_TIMEOUT_MS, signal)
+      if (page === undefined) return
       failures = 0
+      options.onRead?.(page.requestCharge)
       const isNew = page.statusCode !== StatusCodes.NotModified
       const first = continuation === undefined && options.start !== 'beginning'
       if (isNew) continuation = page.continuationToken
@@ -78,7 +86,6 @@ export async function* readFeed<Document>(
           documents: isNew ? page.result : [],
           continuation,
           through: isNew ? readThrough(page.sessionToken, header(page.headers, 'etag')) : null,
-          ru: page.requestCharge,
         }
       } else {
         empty++
@@ -94,6 +101,27 @@ export async function* readFeed<Document>(
       options.onError(error, retryInMs)
       await sleep(retryInMs, signal)
     }
+  }
+}
+
+/** The answer, `undefined` when the signal fires first, or an error when neither comes in time. */
+async function withinTime<T>(answer: Promise<T>, ms: number, signal: AbortSignal): Promise<T | undefined> {
+  const waiting = new AbortController()
+  const stop = () => {
+    waiting.abort()
+  }
+  signal.addEventListener('abort', stop)
+  try {
+    return await Promise.race([
+      answer,
+      sleep(ms, waiting.signal).then(() => {
+        if (signal.aborted) return undefined
+        throw new BridgeError('FEED_TIMEOUT', `change feed: no answer within ${ms} ms`)
+      }),
+    ])
+  } finally {
+    stop()
+    signal.removeEventListener('abort', stop)
   }
 }
 

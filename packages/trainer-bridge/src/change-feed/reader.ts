@@ -2,7 +2,6 @@ import type { Container, FeedRange } from '@azure/cosmos'
 import type { FeedPage } from '../refresh/live-model.ts'
 import { toStoredBatch } from './batches.ts'
 import { rangeKey, readFeed, type FeedStart } from './read.ts'
-import { sleep } from './sleep.ts'
 
 export interface FeedReaderOptions {
   readonly container: Container
@@ -10,6 +9,7 @@ export interface FeedReaderOptions {
   /** By range key, as checkpointed. */
   readonly continuations: ReadonlyMap<string, string>
   readonly idleMs?: number
+  readonly readTimeoutMs?: number
   readonly signal: AbortSignal
   readonly random: () => number
   /** Takes a page in; the next one of the range is read when the promise settles. */
@@ -51,18 +51,20 @@ async function readRange(range: FeedRange, options: FeedReaderOptions, totals: F
     continuation: options.continuations.get(key),
     start: options.start,
     ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
+    ...(options.readTimeoutMs !== undefined && { readTimeoutMs: options.readTimeoutMs }),
     signal: options.signal,
-    sleep,
     random: options.random,
+    onRead: (ru) => {
+      totals.ru += ru
+    },
     onError: (error, retryInMs) => {
       options.onError(key, error, retryInMs)
     },
   })
-  for await (const { documents, continuation, through, ru } of feed) {
+  for await (const { documents, continuation, through } of feed) {
     const batches = documents.flatMap((document) => toStoredBatch(document) ?? [])
     totals.documents += documents.length
     totals.skipped += documents.length - batches.length
-    totals.ru += ru
     await options.onPage({ range: key, continuation, through, batches })
   }
 }

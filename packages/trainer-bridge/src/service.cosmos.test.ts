@@ -1,0 +1,109 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { seededRandom } from '@attune/core/testing'
+import { startCosmosLocal } from '@attune/cosmos-local'
+import { afterEach, expect, test, vi } from 'vitest'
+import { buildArtifact } from './artifact/build.ts'
+import { writeArtifact } from './artifact/folder.ts'
+import { createSigner, generateSigningKey } from './artifact/sign.ts'
+import { createEvents, storeClicks } from './testing/events-container.ts'
+import { randomTrainedModel } from './testing/random-model.ts'
+import { startStagedEdge } from './testing/staged-edge.ts'
+import { nodeScanner } from './train/node-scanner.ts'
+
+const cleanup: (() => Promise<unknown> | void)[] = []
+afterEach(async () => {
+  for (const action of cleanup.splice(0).reverse()) await action()
+})
+
+function launch(env: Record<string, string>): { child: ChildProcess; output: () => string } {
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@attune/source', '--no-warnings', join(import.meta.dirname, 'main.ts')],
+    {
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+    },
+  )
+  let text = ''
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  cleanup.push(() => {
+    child.kill('SIGKILL')
+  })
+  return { child, output: () => text }
+}
+
+test('the service starts from an artifact folder, tells health and metrics, and ends in order on SIGTERM', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'attune-service-'))
+  cleanup.push(() => rm(folder, { recursive: true, force: true }))
+  const cosmos = await startCosmosLocal({ port: 0 })
+  cleanup.push(() => cosmos.close())
+  const signingKey = await generateSigningKey()
+  const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
+  cleanup.push(() => edge.close())
+  const container = await createEvents(cosmos)
+  await writeArtifact(
+    join(folder, 'initial'),
+    await buildArtifact(randomTrainedModel(50), {
+      epoch: 4,
+      parent: null,
+      created: '2026-01-01T00:00:00.000Z',
+      trainer: 'test/1',
+      makeScanner: nodeScanner,
+      random: seededRandom(1),
+    }),
+  )
+  const { child, output } = launch({
+    COSMOS_ENDPOINT: cosmos.endpoint,
+    COSMOS_KEY: cosmos.key,
+    ATTUNE_EDGES: edge.url,
+    ATTUNE_PUSH_KEY: edge.pushKey,
+    ATTUNE_SIGNING_KEY: JSON.stringify(signingKey),
+    ATTUNE_FOLDER: join(folder, 'state'),
+    ATTUNE_INITIAL: join(folder, 'initial'),
+    HOST: '127.0.0.1',
+    PORT: '0',
+  })
+  const health = await vi.waitFor(() => {
+    const url = /"health":"([^"]+)"/.exec(output())?.[1]
+    expect(url, output()).toBeDefined()
+    return url ?? ''
+  }, 15_000)
+  await storeClicks(container, 'v', ['item-1', 'item-2'])
+  await vi.waitFor(() => expect(edge.model?.delta).toBe(1), 10_000)
+  expect(await (await fetch(health)).json()).toMatchObject({
+    ok: true,
+    epoch: 1,
+    delta: 1,
+    edges: [{ url: edge.url }],
+  })
+  const metrics = await (await fetch(health.replace('healthz', 'metrics'))).text()
+  expect(metrics).toContain('\nattune_events_total 2\n')
+  await vi.waitFor(async () => {
+    const text = await (await fetch(health.replace('healthz', 'metrics'))).text()
+    expect(text).toContain(`attune_edge_state{edge="${edge.url}",state="current"} 1`)
+  })
+  const started = Date.now()
+  child.kill('SIGTERM')
+  const [code] = (await once(child, 'exit')) as [number]
+  expect(code).toBe(0)
+  expect(Date.now() - started).toBeLessThan(20_000)
+})
+
+test('settings that are wrong end it with code 1 and all of them on standard error', async () => {
+  const { child, output } = launch({ COSMOS_ENDPOINT: 'nowhere' })
+  const [code] = (await once(child, 'exit')) as [number]
+  expect(code).toBe(1)
+  for (const name of [
+    'COSMOS_ENDPOINT',
+    'COSMOS_KEY',
+    'ATTUNE_EDGES',
+    'ATTUNE_SIGNING_KEY',
+    'ATTUNE_FOLDER',
+  ]) {
+    expect(output()).toContain(name)
+  }
+})
