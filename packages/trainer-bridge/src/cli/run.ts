@@ -1,0 +1,57 @@
+import { parseArgs } from 'node:util'
+import { CodedError } from '@attune/core'
+import { sentence } from '../error.ts'
+import { CliError, type Arguments, type Command, type Terminal } from './command.ts'
+import { evaluate } from './evaluate.ts'
+import { keys } from './keys.ts'
+import { models } from './models.ts'
+import { push } from './push.ts'
+import { train } from './train.ts'
+
+const COMMANDS: Readonly<Record<string, Command>> = { train, push, models, evaluate, keys }
+
+/** Runs `attune <command> …`. @returns exit code: 0, 1 when it failed, 2 when the arguments make no sense */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const [name = '', ...rest] = argv
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  const json = rest.includes('--json')
+  if (command === undefined || rest.includes('--help')) {
+    const asked = command !== undefined || name === '' || name === '--help' || name === 'help'
+    terminal[asked ? 'out' : 'err'](command === undefined ? overview(name, asked) : help(command))
+    return asked ? 0 : 2
+  }
+  try {
+    const args = parse(command, rest)
+    const { result, lines } = await command.run(args, terminal)
+    if (json) terminal.out(JSON.stringify(result))
+    else for (const line of lines) terminal.out(line)
+    return 0
+  } catch (error) {
+    const usage = error instanceof CliError
+    if (json) {
+      const code = error instanceof CodedError ? error.code : 'FAILED'
+      const issues = error instanceof CodedError ? error.issues : []
+      terminal.out(JSON.stringify({ error: { code, message: sentence(error), issues } }))
+    } else terminal.err(sentence(error) + (usage ? `\n\n${help(command)}` : ''))
+    return usage ? 2 : 1
+  }
+}
+
+function parse(command: Command, argv: string[]): Arguments {
+  try {
+    const options = { ...command.options, json: { type: 'boolean' }, help: { type: 'boolean' } } as const
+    return parseArgs({ args: argv, options, allowPositionals: true, strict: true })
+  } catch (error) {
+    throw new CliError('USAGE', (error as Error).message)
+  }
+}
+
+function help({ usage, summary }: Command): string {
+  return `${summary}\n\nusage: ${usage}\n  --json   print the result as one line of JSON`
+}
+
+function overview(name: string, asked: boolean): string {
+  const list = Object.entries(COMMANDS).map(([command, { summary }]) => `  ${command.padEnd(10)} ${summary}`)
+  const unknown = asked ? '' : `"${name}" is no command\n\n`
+  return `${unknown}attune <command> [options] [--json]\n\n${list.join('\n')}\n\nattune <command> --help says more`
+}

@@ -1,0 +1,94 @@
+import { join } from 'node:path'
+import { seededRandom } from '@attune/core/testing'
+import { buildArtifact } from '../artifact/build.ts'
+import { listEpochs, writeArtifact } from '../artifact/folder.ts'
+import { loadSessions } from '../train/load-sessions.ts'
+import { nodeScanner } from '../train/node-scanner.ts'
+import { trainLocal, type TrainProgress } from '../train/train-local.ts'
+import { natural, required, type Command, type Terminal } from './command.ts'
+
+const PLAIN_EVERY_MS = 5_000
+const BAR = 24
+
+/** `attune train --data DIR --out DIR` */
+export const train: Command = {
+  summary: 'train a model on visits and write it as an artifact folder',
+  usage:
+    'attune train --data DIR --out DIR [--iterations N] [--threads N] [--seed N]\n' +
+    '  --data   folder with train.txt.gz: a visit a line, item ids separated by spaces, oldest visit first\n' +
+    '  --out    artifact folder; its next epoch is written, an interrupted training there goes on',
+  options: {
+    data: { type: 'string' },
+    out: { type: 'string' },
+    iterations: { type: 'string' },
+    threads: { type: 'string' },
+    seed: { type: 'string' },
+  },
+  async run(args, terminal) {
+    const data = required(args, terminal, 'data')
+    const out = required(args, terminal, 'out')
+    const [iterations, threads, seed] = [
+      natural(args, 'iterations'),
+      natural(args, 'threads'),
+      natural(args, 'seed'),
+    ]
+    const started = terminal.now()
+    const model = await trainLocal(await loadSessions(data), {
+      ...(iterations !== undefined && { iterations }),
+      ...(threads !== undefined && { threads }),
+      ...(seed !== undefined && { seed }),
+      signal: terminal.signal,
+      checkpointFolder: join(out, 'checkpoints'),
+      onProgress: progress(terminal),
+    })
+    terminal.status?.('')
+    const parent = (await listEpochs(out)).at(-1) ?? null
+    const epoch = (parent ?? 0) + 1
+    const { metrics } = model
+    await writeArtifact(
+      out,
+      await buildArtifact(model, {
+        epoch,
+        parent,
+        created: new Date(terminal.now()).toISOString(),
+        trainer: 'local/0.1.0',
+        ...(metrics !== undefined && { gate: { ...metrics } }),
+        makeScanner: nodeScanner,
+        random: seededRandom(epoch),
+      }),
+    )
+    const seconds = Math.round((terminal.now() - started) / 1_000)
+    const result = {
+      epoch,
+      folder: out,
+      items: model.ids.length,
+      seconds,
+      ...(metrics && { validation: metrics }),
+    }
+    const measured =
+      metrics && `; on held-out visits HR@20 ${metrics.hr20.toFixed(4)}, MRR@20 ${metrics.mrr20.toFixed(4)}`
+    return {
+      result,
+      lines: [`epoch ${epoch} of ${model.ids.length} items in ${out}, ${seconds} s${measured ?? ''}`],
+    }
+  },
+}
+
+/** A bar on a terminal; a line every few seconds elsewhere. */
+function progress({ status, err, now }: Terminal): (progress: TrainProgress) => void {
+  let shown = 0
+  return ({ phase, iteration, iterations, loss, hr20, secondsLeft }) => {
+    const done = Math.round((BAR * iteration) / Math.max(1, iterations))
+    const text = [
+      `${phase.padEnd(7)} ${'█'.repeat(done)}${'░'.repeat(BAR - done)} ${iteration.toFixed(1)}/${iterations}`,
+      loss === undefined ? '' : `loss ${loss.toFixed(3)}`,
+      hr20 === undefined ? '' : `HR@20 ${hr20.toFixed(3)}`,
+      secondsLeft === undefined ? '' : `${Math.round(secondsLeft)} s left`,
+    ]
+    if (status !== undefined) status(text.filter(Boolean).join('  '))
+    else if (now() - shown >= PLAIN_EVERY_MS) {
+      shown = now()
+      err(text.filter(Boolean).join('  '))
+    }
+  }
+}
