@@ -1,12 +1,11 @@
 import type { TrackedEvent } from '@attune/core'
+import { given } from './given.ts'
 
 /** Where an element stands, as its data attributes say. */
 export type Place = Pick<TrackedEvent, 'item' | 'slot' | 'position' | 'decision' | 'value'>
 
-const number = (text: string | null | undefined): number | undefined => {
-  const value = Number(text ?? '')
-  return text && Number.isFinite(value) ? value : undefined
-}
+const number = (text: string | undefined): number | undefined =>
+  text && Number.isFinite(+text) ? +text : undefined
 
 /** `closest`, out of shadow roots too. */
 export function closest(element: Element | undefined, selector: string): Element | undefined {
@@ -27,20 +26,18 @@ export function closest(element: Element | undefined, selector: string): Element
 export function placeOf(element: Element): Place {
   const card = closest(element, '[data-attune-item]')
   const list = closest(card ?? element, '[data-attune-slot]')
-  const item = card?.getAttribute('data-attune-item')
-  const slot = list?.getAttribute('data-attune-slot')
-  const decision = card?.getAttribute('data-attune-decision') ?? list?.getAttribute('data-attune-decision')
-  const value = number((closest(element, '[data-attune-value]') ?? element).getAttribute('data-attune-value'))
-  let position = number(card?.getAttribute('data-attune-position'))
+  const of = (from: Element | undefined, name: string): string | undefined =>
+    from?.getAttribute(`data-attune-${name}`) ?? undefined
+  let position = number(of(card, 'position'))
   if (position === undefined && card && list) {
-    const index = [...list.querySelectorAll('[data-attune-item]')].indexOf(card)
-    if (index >= 0) position = index
+    position = [...list.querySelectorAll('[data-attune-item]')].indexOf(card)
   }
-  return {
-    ...(item && { item }),
-    ...(slot && { slot }),
-    ...(position !== undefined && { position }),
-    ...(decision && { decision }),
-    ...(value !== undefined && { value }),
-  }
+  return given<Place>({
+    item: of(card, 'item'),
+    slot: of(list, 'slot'),
+    // A card in a shadow root is not among those its slot can see.
+    position: position === -1 ? undefined : position,
+    decision: of(card, 'decision') ?? of(list, 'decision'),
+    value: number(of(closest(element, '[data-attune-value]'), 'value')),
+  })
 }

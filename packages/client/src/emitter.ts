@@ -37,7 +37,7 @@ export function createEmitter(report: Report): Emitter {
         try {
           ;(listener as (detail: unknown) => void)(detail)
         } catch (cause) {
-          report('PAGE_CODE_FAILED', `a listener of ${JSON.stringify(name)} threw`, { cause })
+          report('PAGE_CODE_FAILED', `in a listener of ${name}`, { cause })
         }
       }
     },

@@ -27,8 +27,11 @@ export interface HttpOptions {
   readonly now: () => number
 }
 
+/** An edge that has not answered by then is asked again. */
+export const ANSWER_WITHIN_MS = 10_000
+
 /** Longer waits are not believed: a wrong header must not silence a site. */
-const MAX_RETRY_AFTER_MS = 600_000
+export const MAX_RETRY_AFTER_MS = 600_000
 
 /** `Retry-After`: seconds, or a date. */
 export function parseRetryAfter(header: string | null, now: number): number | undefined {
@@ -43,14 +46,11 @@ export function parseRetryAfter(header: string | null, now: number): number | un
  * (no preflight) and which `keepalive` carries past the end of a page. Never rejects.
  */
 export function createPost({ endpoint, site, fetch, now }: HttpOptions): Post {
-  return async (path, body, { keepalive = false, signal } = {}) => {
+  return async (path, body, { keepalive = false, signal = AbortSignal.timeout(ANSWER_WITHIN_MS) } = {}) => {
     const started = performance.now()
-    const answer = (status: number, parsed?: unknown, retryAfterMs?: number): Answer => ({
-      status,
-      body: parsed,
-      retryAfterMs,
-      durationMs: performance.now() - started,
-    })
+    let status = 0
+    let parsed: unknown
+    let retryAfterMs: number | undefined
     try {
       const response = await fetch(
         `${endpoint.replace(/\/$/, '')}/v1/${path}?key=${encodeURIComponent(site)}`,
@@ -60,14 +60,15 @@ export function createPost({ endpoint, site, fetch, now }: HttpOptions): Post {
           body: JSON.stringify(body),
           credentials: 'omit',
           keepalive,
-          ...(signal && { signal }),
+          signal,
         },
       )
-      const wait = parseRetryAfter(response.headers.get('retry-after'), now())
-      const parsed: unknown = await response.json().catch(() => undefined)
-      return answer(response.status, parsed, wait)
+      retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), now())
+      ;({ status } = response)
+      parsed = await response.json()
     } catch {
-      return answer(0)
+      // No answer, or one without JSON: the status says which.
     }
+    return { status, body: parsed, retryAfterMs, durationMs: performance.now() - started }
   }
 }

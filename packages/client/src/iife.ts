@@ -21,7 +21,7 @@ const before = window.attune
 
 if (before === undefined || Array.isArray(before)) {
   if (endpoint === undefined || site === undefined) {
-    console.warn('attune: the script tag needs data-endpoint and data-site')
+    console.warn('attune: no data-endpoint or data-site')
   } else {
     const client = createClient({ endpoint, site })
     const push = (...calls: readonly Call[]): void => {
@@ -29,7 +29,7 @@ if (before === undefined || Array.isArray(before)) {
         try {
           ;(client[method] as (...args: unknown[]) => unknown)(...args)
         } catch (cause) {
-          console.warn(`attune: ${JSON.stringify(method)} failed`, cause)
+          console.warn(`attune: ${method}`, cause)
         }
       }
     }

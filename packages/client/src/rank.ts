@@ -1,6 +1,7 @@
-import type { RankRequest, RankResponse, TrackedEvent } from '@attune/core'
+import type { Problem, RankRequest, RankResponse, TrackedEvent } from '@attune/core'
 import type { Emitter } from './emitter.ts'
 import type { Report } from './error.ts'
+import { given } from './given.ts'
 import type { Post } from './http.ts'
 import type { Queue } from './queue.ts'
 import type { SessionKeeper } from './session.ts'
@@ -44,16 +45,8 @@ export interface RankCall extends RankOptions {
 export type RankSlot = (slot: string, options: RankCall) => Promise<RankResponse | undefined>
 
 /** What a list needs to know of an event; where on the page it happened is not part of it. */
-function brief({ id, kind, item, at, value, query }: TrackedEvent): TrackedEvent {
-  return {
-    id,
-    kind,
-    at,
-    ...(item !== undefined && { item }),
-    ...(value !== undefined && { value }),
-    ...(query !== undefined && { query }),
-  }
-}
+const brief = ({ id, kind, item, at, value, query }: TrackedEvent): TrackedEvent =>
+  given<TrackedEvent>({ id, kind, item, at, value, query })
 
 /** Asks the edge for lists. A newer request for a slot aborts the older one. */
 export function createRanker(deps: RankerDeps): RankSlot {
@@ -66,37 +59,33 @@ export function createRanker(deps: RankerDeps): RankSlot {
     const born = generation()
     current.get(key)?.abort()
     const controller = new AbortController()
-    current.set(key, controller)
-    let late = false
-    const timer = setTimeout(() => {
-      late = true
-      controller.abort()
-    }, within)
     const stop = (): void => controller.abort()
+    const stopped = new Promise<undefined>((resolve) =>
+      controller.signal.addEventListener('abort', () => resolve(undefined)),
+    )
+    current.set(key, controller)
+    const timer = setTimeout(() => {
+      report('RANK_TIMEOUT', `${slot}: ${within} ms`)
+      stop()
+    }, within)
     signal?.addEventListener('abort', stop)
-    const aborted = new Promise<undefined>((resolve) => {
-      if (signal?.aborted) stop()
-      if (controller.signal.aborted) resolve(undefined)
-      controller.signal.addEventListener('abort', () => resolve(undefined))
-    })
-    const ask = async (): Promise<RankResponse | undefined> => {
-      // Whoever has no handle yet has nothing stored either: the list needs none.
+    if (signal?.aborted) stop()
+
+    async function ask(): Promise<RankResponse | undefined> {
       const [handle, token, recent] = await Promise.all([visitor.read(), session.read(), queue.recent()])
-      const request: RankRequest = {
+      const request = given<RankRequest>({
         slot,
-        ...(handle !== undefined && { visitor: handle, ...(token !== undefined && { session: token }) }),
+        visitor: handle,
+        // Whoever has no handle yet has nothing stored either.
+        session: handle && token,
         recent: recent.map(brief),
         ...options,
-      }
-      if (controller.signal.aborted) return undefined
-      const answer = await post('rank', request, { signal: controller.signal })
+      })
+      const answer = await post('rank', request, controller)
       if (controller.signal.aborted || generation() !== born) return undefined
-      const response = answer.body as (RankResponse & { code?: string }) | undefined
+      const response = answer.body as (RankResponse & Partial<Problem>) | undefined
       if (answer.status !== 200 || !Array.isArray(response?.items)) {
-        report(
-          'RANK_FAILED',
-          `no list for ${JSON.stringify(slot)}: ${response?.code ?? `HTTP ${answer.status}`}`,
-        )
+        report('RANK_FAILED', `${slot}: ${response?.code ?? `HTTP ${answer.status}`}`)
         return undefined
       }
       await session.adopt(response.session, token, false)
@@ -105,15 +94,14 @@ export function createRanker(deps: RankerDeps): RankSlot {
       return response
     }
     try {
-      return await Promise.race([ask(), aborted])
+      return await Promise.race([ask(), stopped])
     } catch (cause) {
-      report('RANK_FAILED', `no list for ${JSON.stringify(slot)}`, { cause })
+      report('RANK_FAILED', slot, { cause })
       return undefined
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', stop)
       if (current.get(key) === controller) current.delete(key)
-      if (late) report('RANK_TIMEOUT', `no list for ${JSON.stringify(slot)} within ${within} ms`)
     }
   }
 }

@@ -1,20 +1,18 @@
-import type { EventsRequest, EventsResponse, Random } from '@attune/core'
+import type { EventsRequest, EventsResponse, Problem, Random } from '@attune/core'
 import { backoff } from './backoff.ts'
 import type { Batch } from './batch.ts'
 import type { Emitter } from './emitter.ts'
 import type { Report } from './error.ts'
-import type { Answer, Post } from './http.ts'
+import { given } from './given.ts'
+import { ANSWER_WITHIN_MS, MAX_RETRY_AFTER_MS, type Answer, type Post } from './http.ts'
 import type { Lock } from './lock.ts'
 import type { Queue } from './queue.ts'
 import type { SessionKeeper } from './session.ts'
 import type { QueueStore } from './store/queue-store.ts'
 import type { VisitorHandle } from './visitor.ts'
 
-/** An edge that has not answered by then is asked again. */
-const ANSWER_WITHIN_MS = 10_000
 /** Nothing changes by itself about a wrong key: ask seldom. */
 const KEY_REFUSED_WAIT_MS = 300_000
-const MAX_WAIT_MS = 600_000
 
 export interface SenderDeps {
   readonly queue: Queue
@@ -56,12 +54,9 @@ export interface Sender {
   close(): void
 }
 
-/** `persist`: the edge asked for the wait, so other tabs and later pages keep to it too. */
-type Verdict = 'stored' | 'refused' | 'again' | { readonly waitMs: number; readonly persist?: boolean }
-
 /** Sends batches one after another, in order, from one tab at a time. */
 export function createSender(deps: SenderDeps): Sender {
-  const { queue, store, post, visitor, session, report, elapsed, generation } = deps
+  const { queue, store, post, visitor, session, report, elapsed, generation, random, now } = deps
   /** When to send next, by `elapsed`. */
   let due = Infinity
   /** Not before this, by `elapsed`: a try has failed. */
@@ -76,112 +71,87 @@ export function createSender(deps: SenderDeps): Sender {
   let running: Promise<void> | undefined
   let kick = (): void => {}
   let timer: ReturnType<typeof setTimeout> | undefined
-  const inFlight = new Map<string, Promise<Verdict>>()
+  const inFlight = new Map<string, Promise<boolean>>()
 
-  function judge(answer: Answer, batch: Batch): Verdict {
-    const body = answer.body as
-      (Partial<EventsResponse> & { code?: string; issues?: EventsResponse['rejected'] }) | undefined
+  function pause(askedMs?: number): false {
+    failures++
+    due = notBefore = elapsed() + (askedMs ? askedMs + random() * 1_000 : backoff(failures, random))
+    return false
+  }
+
+  /** Draws the consequences of an answer. Returns whether to go on with the next batch. */
+  async function judge(answer: Answer, batch: Batch, token?: string): Promise<boolean> {
+    const body = answer.body as (Partial<EventsResponse> & Partial<Problem>) | undefined
     // A network that answers for the edge (a login page, a proxy) does not know the batch.
     if (answer.status === 202 && body?.batch === batch.id) {
-      if (body.rejected?.length)
-        report('EVENTS_REJECTED', 'the edge refused events', { issues: body.rejected })
-      return 'stored'
+      failures = 0
+      if (body.rejected?.length) report('EVENTS_REJECTED', 'by the edge', { issues: body.rejected })
+      await session.adopt(body.session, token, true)
+      await queue.done(batch)
+      const response = body as EventsResponse
+      deps.emit('stored', { events: batch.events, response, durationMs: answer.durationMs })
+      return true
     }
     const code = body?.code ?? `HTTP ${answer.status}`
-    switch (body?.code) {
-      case 'EVENTS_REJECTED':
-      case 'EVENTS_MALFORMED':
-      case 'BODY_TOO_LARGE':
-      case 'BATCH_TOO_LARGE':
-        report('EVENTS_REJECTED', `the edge refused ${batch.events.length} events: ${code}`, {
-          issues: body.issues ?? [],
-        })
-        return 'refused'
-      case 'VISITOR_FORGED':
-        report('VISITOR_REFUSED', 'the edge does not know this handle any more; asking for a new one')
-        return 'again'
-      case 'KEY_MISSING':
-      case 'KEY_UNKNOWN':
-      case 'KEY_FORBIDDEN':
-        report('KEY_REFUSED', `the edge refused the site's key: ${code}`)
-        return { waitMs: KEY_REFUSED_WAIT_MS }
+    if (/^EVENTS_|TOO_LARGE$/.test(code)) {
+      report('EVENTS_REJECTED', code, { issues: body?.issues ?? [] })
+      await queue.done(batch)
+      return true
     }
-    report('DELIVERY_DELAYED', `events wait: ${code}`)
-    return { waitMs: answer.retryAfterMs ?? 0, persist: true }
+    if (code === 'VISITOR_FORGED') {
+      report('VISITOR_REFUSED', 'asking for a new handle')
+      await visitor.discard()
+      return failures++ === 0 || pause()
+    }
+    if (code.startsWith('KEY_')) {
+      report('KEY_REFUSED', code)
+      return pause(KEY_REFUSED_WAIT_MS)
+    }
+    report('DELIVERY_DELAYED', code)
+    const wait = answer.retryAfterMs
+    // Other tabs and later pages keep to it too.
+    if (wait) await store.update('after', () => now() + wait)
+    return pause(wait)
   }
 
   /** Puts the request on its way before it returns. */
-  function deliver(
-    batch: Batch,
-    handle: string,
-    token: string | undefined,
-    keepalive: boolean,
-  ): Promise<Verdict> {
-    const already = inFlight.get(batch.id)
-    if (already !== undefined) return already
+  function deliver(batch: Batch, handle: string, token?: string, keepalive = true): Promise<boolean> {
     const born = generation()
-    const body: EventsRequest = {
+    const body = given<EventsRequest>({
       batch: batch.id,
       visitor: handle,
-      ...(token && { session: token }),
+      session: token,
       events: batch.events,
-    }
-    const sent = post('events', body, { keepalive, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }).then(
-      async (answer) => {
-        inFlight.delete(batch.id)
-        if (generation() !== born) return 'refused'
-        const verdict = judge(answer, batch)
-        if (verdict === 'stored') {
-          const response = answer.body as EventsResponse
-          await session.adopt(response.session, token, true)
-          await queue.done(batch)
-          deps.emit('stored', { events: batch.events, response, durationMs: answer.durationMs })
-        } else if (verdict === 'refused') await queue.done(batch)
-        return verdict
-      },
-    )
+    })
+    const sent =
+      inFlight.get(batch.id) ??
+      post('events', body, { keepalive })
+        .then((answer) => generation() !== born || judge(answer, batch, token))
+        .finally(() => inFlight.delete(batch.id))
     inFlight.set(batch.id, sent)
     return sent
   }
 
-  async function sendNext(): Promise<Verdict | undefined> {
-    const after = await store.get('after')
-    const waitMs = typeof after === 'number' ? after - deps.now() : 0
-    // Further ahead than any edge may ask: the clock has been put back since.
-    if (waitMs > 0 && waitMs <= MAX_WAIT_MS) return { waitMs }
+  /** Returns whether to go on. */
+  async function sendNext(): Promise<boolean> {
+    due = Infinity
     const born = generation()
+    const waitMs = Number((await store.get('after')) ?? 0) - now()
+    // Further ahead than any edge may ask: the clock has been put back since.
+    if (waitMs > 0 && waitMs <= MAX_RETRY_AFTER_MS) return pause(waitMs)
     const batch = await queue.next()
-    if (batch === undefined) return undefined
+    if (batch === undefined) return false
     const handle = await visitor.obtain()
-    if (generation() !== born) return undefined
+    const token = await session.read()
+    if (generation() !== born) return true
     if (typeof handle !== 'string') return judge(handle, batch)
     // keepalive has a budget of 64 KiB that the whole page shares: where it is spent the next try does without.
-    const token = await session.read()
-    const verdict = await deliver(batch, handle, token, failures === 0)
-    if (verdict === 'again') await visitor.discard()
-    return verdict
+    return deliver(batch, handle, token, failures === 0)
   }
 
-  /** Sends until nothing is left or a try fails. */
-  async function drain(): Promise<void> {
-    for (;;) {
-      due = Infinity
-      const verdict = await sendNext()
-      if (verdict === undefined) return
-      if (typeof verdict !== 'object' && !(verdict === 'again' && failures > 0)) {
-        failures = verdict === 'again' ? 1 : 0
-        continue
-      }
-      failures++
-      const { waitMs: asked, persist = false } = typeof verdict === 'object' ? verdict : { waitMs: 0 }
-      if (persist && asked > 0) {
-        const until = deps.now() + asked
-        await store.update('after', () => until)
-      }
-      notBefore = elapsed() + asked + (asked > 0 ? deps.random() * 1_000 : backoff(failures, deps.random))
-      due = notBefore
-      return
-    }
+  function settle(): void {
+    for (const waiter of waiters) waiter()
+    waiters.clear()
   }
 
   /** Runs as the sending tab. A page out of sight gives the lock back: it would keep it out of the bfcache. */
@@ -192,17 +162,16 @@ export function createSender(deps: SenderDeps): Sender {
       while (wanted()) {
         const waitMs = Math.max(due, notBefore) - elapsed()
         if (waitMs <= 0) {
-          await drain()
-          for (const settle of waiters) settle()
-          waiters.clear()
+          while (await sendNext());
+          settle()
           continue
         }
-        let pause: ReturnType<typeof setTimeout> | undefined
+        let alarm: ReturnType<typeof setTimeout> | undefined
         await new Promise<void>((resolve) => {
           kick = resolve
-          if (waitMs < Infinity) pause = setTimeout(resolve, waitMs)
+          if (waitMs < Infinity) alarm = setTimeout(resolve, waitMs)
         })
-        clearTimeout(pause)
+        clearTimeout(alarm)
       }
     } finally {
       myTurn = false
@@ -230,9 +199,9 @@ export function createSender(deps: SenderDeps): Sender {
         .catch((cause: unknown) => {
           if (wait.signal.aborted) return
           // The lock was taken away or refused, or the store failed in both its halves.
-          report('STORAGE_FAILED', 'sending was interrupted', { cause })
+          report('STORAGE_FAILED', 'sending', { cause })
           keepLock = false
-          notBefore = elapsed() + backoff(++failures, deps.random)
+          pause()
         })
         .finally(() => {
           running = undefined
@@ -275,10 +244,7 @@ export function createSender(deps: SenderDeps): Sender {
         if (!myTurn) deps.nudge()
       })
     },
-    stored() {
-      for (const settle of waiters) settle()
-      waiters.clear()
-    },
+    stored: settle,
     close() {
       away = true
       waiting.abort()

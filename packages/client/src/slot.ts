@@ -1,6 +1,7 @@
 import type { RankedItem, RankResponse } from '@attune/core'
 import { arrange } from './arrange.ts'
 import type { Report } from './error.ts'
+import { given } from './given.ts'
 import type { RankCall, RankOptions, RankSlot } from './rank.ts'
 import { bindTemplate, fetchFields, type Fields, type Lookup } from './template.ts'
 
@@ -64,16 +65,15 @@ export function createSlots({ rank, report, lookup: commonLookup, fetch }: Slots
         reorder
           ? [...element.querySelectorAll(`[${ITEM}]`)]
           : [...container.children].filter((child) => child !== template)
-      const length = cards().length
-      const k = Number(text('k')) || length
-      const strategy = text('strategy') as RankCall['strategy']
-      const item = text('like')
-      const exclude = text('exclude')?.split(/[\s,]+/)
+      const { length } = cards()
       const response = await rank(name, {
-        ...(strategy && { strategy }),
-        ...(item && { item }),
-        ...(exclude && { exclude }),
-        ...(reorder ? { candidates: cards().map(idOf), k: length } : k > 0 && { k }),
+        ...given<RankCall>({
+          strategy: text('strategy') as RankCall['strategy'],
+          item: text('like'),
+          exclude: text('exclude')?.split(/[\s,]+/),
+          candidates: reorder ? cards().map(idOf) : undefined,
+          k: Number(text('k')) || length || undefined,
+        }),
         ...options,
         key: element,
       })
@@ -104,7 +104,7 @@ export function createSlots({ rank, report, lookup: commonLookup, fetch }: Slots
       })
       if (next.size > 0) show(element, arrange(container, old, [...next.keys()]), next, response)
     } catch (cause) {
-      report('SLOT_FAILED', `slot ${JSON.stringify(name)} keeps its content`, { cause })
+      report('SLOT_FAILED', name, { cause })
     }
   }
 

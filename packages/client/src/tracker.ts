@@ -12,6 +12,7 @@ import {
 import { createTabChannel } from './channel.ts'
 import { createEmitter, type Emitter } from './emitter.ts'
 import { createReport, type ClientError, type Report } from './error.ts'
+import { given } from './given.ts'
 import { createPost, type Post } from './http.ts'
 import { createLease, createWebLock } from './lock.ts'
 import { observe, type Observation } from './observe.ts'
@@ -95,7 +96,7 @@ export function assembleTracker({
   fetch: fetcher = (input, init) => fetch(input, init),
   now = Date.now,
   random = Math.random,
-  store: given,
+  store: chosen,
 }: TrackerOptions): TrackerParts {
   const page = typeof document === 'undefined' ? undefined : document
   const name = `attune-${site}`
@@ -107,13 +108,12 @@ export function assembleTracker({
   const emitter = createEmitter(report)
   emit = emitter.emit
   const store =
-    given ??
+    chosen ??
     (page
       ? createIdbOrMemoryStore(
           () =>
             openIdbStore(name, {
-              onDropped: (count) =>
-                report('QUEUE_FULL', `${count} of the oldest unsent events were given up`),
+              onDropped: (count) => report('QUEUE_FULL', `${count} events given up`),
             }),
           report,
         )
@@ -169,7 +169,7 @@ export function assembleTracker({
       try {
         handler(...args)
       } catch (cause) {
-        report('PAGE_CODE_FAILED', 'a handler failed', { cause })
+        report('PAGE_CODE_FAILED', 'in a handler', { cause })
       }
     }
 
@@ -177,30 +177,29 @@ export function assembleTracker({
     const at = now()
     const events: TrackedEvent[] = []
     for (const observation of observations) {
-      const { kind, item, query, slot, value } = observation
-      const problem = !isEventKind(kind)
-        ? `unknown kind ${JSON.stringify(kind)}`
-        : needsItem(kind) && !item
-          ? `${kind} needs an item`
-          : item !== undefined && item.length > MAX_ITEM_ID_LENGTH
-            ? `an item id has at most ${MAX_ITEM_ID_LENGTH} characters`
-            : slot !== undefined && slot.length > MAX_NAME_LENGTH
-              ? `a slot's name has at most ${MAX_NAME_LENGTH} characters`
-              : kind === 'search' && !query
-                ? 'search needs a query'
-                : value !== undefined && !Number.isFinite(value)
-                  ? 'a value is a finite number'
-                  : undefined
-      if (problem !== undefined) report('EVENT_INVALID', problem)
-      else {
-        const event = { id: makeId(), at, ...observation }
-        events.push(query === undefined ? event : { ...event, query: query.slice(0, MAX_QUERY_LENGTH) })
-      }
+      const { kind, item = '', query = '', slot = '', value = 0 } = observation
+      const wrong = !isEventKind(kind)
+        ? 'kind'
+        : (needsItem(kind) && !item) || item.length > MAX_ITEM_ID_LENGTH
+          ? 'item'
+          : slot.length > MAX_NAME_LENGTH
+            ? 'slot'
+            : kind === 'search' && !query
+              ? 'query'
+              : !Number.isFinite(value) && 'value'
+      if (wrong) report('EVENT_INVALID', `${wrong}: ${JSON.stringify(observation)}`)
+      else
+        events.push({
+          id: makeId(),
+          at,
+          ...observation,
+          ...(query && { query: query.slice(0, MAX_QUERY_LENGTH) }),
+        })
     }
     if (events.length === 0) return undefined
     queue.add(events)
-    const impressions = events.every((event) => event.kind === 'impression')
-    sender.wake(impressions ? SEND_IMPRESSIONS_AFTER_MS : SEND_ACTIONS_AFTER_MS)
+    const patient = events.every((event) => event.kind === 'impression')
+    sender.wake(patient ? SEND_IMPRESSIONS_AFTER_MS : SEND_ACTIONS_AFTER_MS)
     for (const event of events) emitter.emit('queued', { event })
     return events.at(-1)?.id
   }
@@ -241,20 +240,9 @@ export function assembleTracker({
   const tracker: Tracker = {
     track(kind, item, fields) {
       try {
-        const { slot, position, decision, value, query } = fields ?? {}
-        return record([
-          {
-            kind,
-            ...(item != null && item !== '' && { item }),
-            ...(slot && { slot }),
-            ...(position !== undefined && { position }),
-            ...(decision && { decision }),
-            ...(value !== undefined && { value }),
-            ...(query !== undefined && { query }),
-          },
-        ])
+        return record([given<Observation>({ kind, item, ...fields })])
       } catch (cause) {
-        report('EVENT_INVALID', 'track() was given something it cannot keep', { cause })
+        report('EVENT_INVALID', 'track', { cause })
         return undefined
       }
     },

@@ -15,8 +15,7 @@ export function createIdbOrMemoryStore(open: () => Promise<QueueStore>, report: 
       if (closed) store.close()
       durable = store
     },
-    (cause: unknown) =>
-      report('STORAGE_UNAVAILABLE', 'IndexedDB cannot be opened; events are kept in memory', { cause }),
+    (cause: unknown) => report('STORAGE_UNAVAILABLE', 'events are kept in memory', { cause }),
   )
   let opened = false
   void opening.then(() => (opened = true))
@@ -28,44 +27,40 @@ export function createIdbOrMemoryStore(open: () => Promise<QueueStore>, report: 
     try {
       return { value: await work(durable) }
     } catch (cause) {
-      report('STORAGE_FAILED', 'IndexedDB refused a request; memory takes over for it', { cause })
+      report('STORAGE_FAILED', 'memory takes over', { cause })
       return undefined
     }
   }
 
+  const either = async <T>(work: (store: QueueStore) => Promise<T>): Promise<T> => {
+    const kept = await attempt(work)
+    return kept ? kept.value : work(memory)
+  }
+  const first = async <T>(work: (store: QueueStore) => Promise<T>): Promise<T> =>
+    (await attempt(work))?.value ?? work(memory)
+  const both = async (work: (store: QueueStore) => Promise<void>): Promise<void> => {
+    await attempt(work)
+    await work(memory)
+  }
+  const joined = async <T>(work: (store: QueueStore) => Promise<T[]>): Promise<T[]> => [
+    ...((await attempt(work))?.value ?? []),
+    ...(await work(memory)),
+  ]
+
   return {
-    async add(events) {
-      if ((await attempt((store) => store.add(events))) === undefined) await memory.add(events)
-    },
+    add: (events) => either((store) => store.add(events)),
     async claim(batch) {
       const kept = await attempt((store) => store.claim(batch))
       await memory.claim(batch)
-      if (kept !== undefined) await memory.done(batch.id)
+      if (kept) await memory.done(batch.id)
     },
-    async next(id) {
-      return (await attempt((store) => store.next(id)))?.value ?? memory.next(id)
-    },
-    async done(batchId) {
-      await Promise.all([attempt((store) => store.done(batchId)), memory.done(batchId)])
-    },
-    async waiting() {
-      const kept = await attempt((store) => store.waiting())
-      return [...(kept?.value ?? []), ...(await memory.waiting())]
-    },
-    async recent() {
-      const kept = await attempt((store) => store.recent())
-      return [...(kept?.value ?? []), ...(await memory.recent())]
-    },
-    async get(name) {
-      return (await attempt((store) => store.get(name)))?.value ?? memory.get(name)
-    },
-    async update(name, change) {
-      const kept = await attempt((store) => store.update(name, change))
-      return kept === undefined ? memory.update(name, change) : kept.value
-    },
-    async clear() {
-      await Promise.all([attempt((store) => store.clear()), memory.clear()])
-    },
+    next: (id) => first((store) => store.next(id)),
+    done: (batchId) => both((store) => store.done(batchId)),
+    waiting: () => joined((store) => store.waiting()),
+    recent: () => joined((store) => store.recent()),
+    get: (name) => first((store) => store.get(name)),
+    update: (name, change) => either((store) => store.update(name, change)),
+    clear: () => both((store) => store.clear()),
     close() {
       closed = true
       durable?.close()

@@ -1,4 +1,4 @@
-import type { TrackedEvent } from '@attune/core'
+import { MAX_EVENTS_PER_BATCH, type TrackedEvent } from '@attune/core'
 import { openDB, type DBSchema, type IDBPTransaction } from 'idb'
 import { batchLength, type Batch } from '../batch.ts'
 import {
@@ -65,33 +65,29 @@ export async function openIdbStore(
       ]),
     async next(id) {
       const tx = db.transaction(['events', 'batches', 'recent'], 'readwrite', { durability: 'relaxed' })
+      tx.done.catch(() => {}) // told by whichever request below failed
       const events = tx.objectStore('events')
-      const recent = tx.objectStore('recent')
-      const ended = tx.done
-      ended.catch(() => {}) // told by whichever request below failed first
       const [waiting] = await tx.objectStore('batches').getAll(null, 1)
-      if (waiting !== undefined) return waiting
-      const remembered = await recent.getAllKeys()
-      const oldest = remembered[remembered.length - MAX_REMEMBERED_EVENTS - 1]
-      if (oldest !== undefined) await recent.delete(IDBKeyRange.upperBound(oldest))
-      const excess = (await events.count()) - maxEvents
-      if (excess > 0) {
-        const last = (await events.getAllKeys(null, excess))[excess - 1]
-        if (last !== undefined) await events.delete(IDBKeyRange.upperBound(last))
+      if (waiting) return waiting
+      /** Gives up the oldest beyond `max`. */
+      const trim = async (name: 'events' | 'recent', max: number): Promise<number> => {
+        const keys = await tx.objectStore(name).getAllKeys()
+        const excess = keys.length - max
+        if (excess > 0) await tx.objectStore(name).delete(IDBKeyRange.upperBound(keys[excess - 1]))
+        return excess
       }
-      const first = await events.getAll(null, 101)
-      const batch = { id, events: first.slice(0, batchLength(first)) }
-      const from = batch.events[0]
-      const to = batch.events.at(-1)
-      if (from !== undefined && to !== undefined) {
-        await Promise.all([
-          tx.objectStore('batches').put(batch),
-          events.delete(IDBKeyRange.bound(from.id, to.id)),
-        ])
+      await trim('recent', MAX_REMEMBERED_EVENTS)
+      const excess = await trim('events', maxEvents)
+      const oldest = await events.getAll(null, MAX_EVENTS_PER_BATCH)
+      const batch = { id, events: oldest.slice(0, batchLength(oldest)) }
+      const from = batch.events[0]?.id
+      const to = batch.events.at(-1)?.id
+      if (from && to) {
+        await Promise.all([tx.objectStore('batches').put(batch), events.delete(IDBKeyRange.bound(from, to))])
       }
-      await ended
+      await tx.done
       if (excess > 0) onDropped?.(excess)
-      return from && batch
+      return from === undefined ? undefined : batch
     },
     done: (batchId) => write(['batches'], (tx) => [tx.objectStore('batches').delete(batchId)]),
     waiting: () => db.getAllKeys('events'),

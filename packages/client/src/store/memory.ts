@@ -8,8 +8,8 @@ import {
   type StoreOptions,
 } from './queue-store.ts'
 
-const byId = (a: { readonly id: string }, b: { readonly id: string }): number =>
-  a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+const sorted = <T extends { readonly id: string }>(list: readonly T[]): T[] =>
+  [...list].sort((a, b) => (a.id < b.id ? -1 : 1))
 
 /** A queue that lives as long as the page: for private windows, blocked storage and tests. */
 export function createMemoryStore({
@@ -20,19 +20,16 @@ export function createMemoryStore({
   let batches: Batch[] = []
   let remembered: TrackedEvent[] = []
   const facts = new Map<FactName, unknown>()
-  const remove = (gone: readonly TrackedEvent[]): void => {
-    const ids = new Set(gone.map((event) => event.id))
-    events = events.filter((event) => !ids.has(event.id))
-  }
   return {
     async add(more) {
-      events = [...events, ...more].sort(byId)
+      events = sorted([...events, ...more])
       const told = more.filter((event) => event.kind !== 'impression')
-      remembered = [...remembered, ...told].sort(byId).slice(-MAX_REMEMBERED_EVENTS)
+      remembered = sorted([...remembered, ...told]).slice(-MAX_REMEMBERED_EVENTS)
     },
     async claim(batch) {
-      remove(batch.events)
-      batches = [...batches, batch].sort(byId)
+      const ids = new Set(batch.events.map((event) => event.id))
+      events = events.filter((event) => !ids.has(event.id))
+      batches = sorted([...batches, batch])
     },
     async next(id) {
       const waiting = batches[0]

@@ -70,7 +70,7 @@ export const STORE_CONTRACT: Readonly<Record<string, Case>> = {
     same(await store.get('session'), undefined)
     const add = () => store.update('after', (kept) => ((kept as number | undefined) ?? 0) + 1)
     const results = await Promise.all([add(), add(), add()])
-    same(results.toSorted(), [1, 2, 3])
+    same([...results].sort(), [1, 2, 3])
     same(await store.get('after'), 3)
     await store.update('after', () => undefined)
     same(await store.get('after'), undefined)
