@@ -9,8 +9,9 @@ import { TrainError } from './errors.ts'
 export interface CheckpointNotes {
   /** One a finished iteration. */
   readonly losses: readonly number[]
-  readonly hr20: number | undefined
-  readonly mrr20: number | undefined
+  /** HR@20 and MRR@20 on held-out visits, one a finished iteration; none where nothing is held out. */
+  readonly hr20s: readonly number[]
+  readonly mrr20s: readonly number[]
 }
 
 /** Keeps the state of one training after every iteration. */
@@ -65,8 +66,7 @@ export function folderCheckpoints(folder: string, name: string, key: string): Ch
         }
         values.set(tensor.data)
       }
-      const { losses, hr20, mrr20 } = head.notes
-      return { losses, hr20: hr20 ?? undefined, mrr20: mrr20 ?? undefined }
+      return head.notes
     },
     save: (state, notes) => {
       mkdirSync(folder, { recursive: true })

@@ -70,9 +70,21 @@ test('stopped by its signal in iteration 3 and taken up again, it ends with the 
   expect(resumed.weights).toEqual(whole.weights)
 })
 
+test('stops when held-out visits have seen nothing better for 2 iterations, and says which was best', async () => {
+  // Items 200 and 201 are never trained on, so whatever is learned, they stay out of reach: HR@20 is 0 from the start.
+  const ids = [...data.ids, 'never', 'seen']
+  const hopeless = { ids, offsets: Uint32Array.of(0, 2), rows: Uint32Array.of(0, 201) }
+  const trained = await trainEncoder(
+    { ...data, ids },
+    { ...small, iterations: 8, patience: 2, validation: hopeless },
+  )
+  expect(trained.losses.length).toBe(3)
+  expect(trained.stoppedAt).toBe(1)
+})
+
 test('a checkpoint of another training is ignored, a damaged one refused', async () => {
   const state = { values: Float32Array.of(1, 2, 3) }
-  const notes = { losses: [1], hr20: undefined, mrr20: undefined }
+  const notes = { losses: [1], hr20s: [0.5], mrr20s: [0.25] }
   folderCheckpoints(folder, 'other', 'key').save(state, notes)
   const target = { values: new Float32Array(3) }
   expect(folderCheckpoints(folder, 'other', 'another key').load(target)).toBeUndefined()

@@ -43,6 +43,8 @@ export interface EncoderOptions {
   readonly dropout?: boolean
   /** Visits not trained on, to follow how it is going. */
   readonly validation?: TrainingData
+  /** Stop when HR@20 on `validation` has not risen for so many iterations. */
+  readonly patience?: number
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: EncoderProgress) => void
   readonly checkpoints?: Checkpoints
@@ -66,6 +68,8 @@ export interface TrainedEncoder {
   readonly losses: readonly number[]
   readonly hr20: number | undefined
   readonly mrr20: number | undefined
+  /** Iterations the best HR@20 took, where training was stopped early. */
+  readonly stoppedAt: number | undefined
 }
 
 /**
@@ -115,13 +119,15 @@ export async function trainEncoder(
   const control = new Int32Array(new SharedArrayBuffer(CONTROL.length * 4))
   const started = performance.now()
   const first = losses.length
-  let hr20 = resumed?.hr20
-  let mrr20 = resumed?.mrr20
+  const hr20s: number[] = [...(resumed?.hr20s ?? [])]
+  const mrr20s: number[] = [...(resumed?.mrr20s ?? [])]
+  const best = () => hr20s.indexOf(Math.max(...hr20s)) + 1
+  const stopped = () => hr20s.length > 0 && hr20s.length - best() >= (options.patience ?? Infinity)
   const report = (iteration: number, loss: number) => {
     const done = iteration - first
     const secondsLeft =
       done <= 0 ? NaN : ((performance.now() - started) / 1_000 / done) * (iterations - iteration)
-    options.onProgress?.({ iteration, iterations, loss, hr20, secondsLeft })
+    options.onProgress?.({ iteration, iterations, loss, hr20: hr20s.at(-1), secondsLeft })
   }
   const workers = Array.from({ length: threads }, (_, thread): EncoderWorkerData => ({
     module,
@@ -145,7 +151,7 @@ export async function trainEncoder(
   const abort = () => Atomics.store(control, CONTROL.abort, 1)
   options.signal?.addEventListener('abort', abort)
   try {
-    for (let iteration = losses.length; iteration < iterations; iteration++) {
+    for (let iteration = losses.length; iteration < iterations && !stopped(); iteration++) {
       const answers = await crew.ask<IterationAnswer>({ type: 'iteration', iteration } satisfies EncoderTask)
       if (options.signal?.aborted === true || answers.some(({ aborted }) => aborted)) {
         throw new TrainError(
@@ -165,10 +171,12 @@ export async function trainEncoder(
         const task = newest(options.validation, historyLength)
         const totals = await crew.ask<EvaluateAnswer>({ type: 'evaluate', ...task } satisfies EncoderTask)
         const sum = (name: keyof EvaluateAnswer) => totals.reduce((total, part) => total + part[name], 0)
-        hr20 = sum('queries') === 0 ? undefined : sum('hits') / sum('queries')
-        mrr20 = sum('queries') === 0 ? undefined : sum('reciprocalRanks') / sum('queries')
+        if (sum('queries') > 0) {
+          hr20s.push(sum('hits') / sum('queries'))
+          mrr20s.push(sum('reciprocalRanks') / sum('queries'))
+        }
       }
-      options.checkpoints?.save(state, { losses, hr20, mrr20 })
+      options.checkpoints?.save(state, { losses, hr20s, mrr20s })
       report(iteration + 1, loss)
     }
   } finally {
@@ -180,8 +188,9 @@ export async function trainEncoder(
     factors: view(layout.unit, size).slice(),
     weights: encoderWeights(state.weights, historyLength, (kind) => kinds.has(kind)),
     losses,
-    hr20,
-    mrr20,
+    hr20: hr20s.at(-1),
+    mrr20: mrr20s.at(-1),
+    stoppedAt: stopped() ? best() : undefined,
   }
 }
 

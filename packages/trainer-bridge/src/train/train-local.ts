@@ -19,6 +19,11 @@ export interface TrainOptions {
   readonly neighbours?: number
   /** Passes over the examples. */
   readonly iterations?: number
+  /**
+   * Iterations without a better HR@20 on held-out visits after which the encoder's training stops; 2. The rebuild then
+   * makes as many as the best took.
+   */
+  readonly patience?: number
   readonly seed?: number
   readonly threads?: number
   /** Newest share of visits held out to fit and measure the ranker, before everything is trained again on all. */
@@ -58,7 +63,7 @@ const RANKER_SHARE = 0.4
  */
 export async function trainLocal(data: TrainingData, options: TrainOptions = {}): Promise<TrainedModel> {
   checkData(data)
-  const { validation, neighbours, seed, iterations, historyLength, threads } = settings(options)
+  const { validation, neighbours, seed, iterations, historyLength, patience, threads } = settings(options)
   const visits = data.offsets.length - 1
   if (visits < MIN_VISITS) {
     throw new TrainError(
@@ -70,7 +75,8 @@ export async function trainLocal(data: TrainingData, options: TrainOptions = {})
   const older = sliceVisits(data, 0, cut)
   const newer = sliceVisits(data, cut, visits)
   checkData(older)
-  const key = options.checkpointFolder && trainingKey(data, { validation, seed, iterations, historyLength })
+  const key =
+    options.checkpointFolder && trainingKey(data, { validation, seed, iterations, historyLength, patience })
   const checkpoints = (name: string): Checkpoints | undefined =>
     key && options.checkpointFolder ? folderCheckpoints(options.checkpointFolder, name, key) : undefined
   const [first, second] = [checkpoints('encoder-older'), checkpoints('encoder-all')]
@@ -105,6 +111,7 @@ export async function trainLocal(data: TrainingData, options: TrainOptions = {})
   const trained = await trainEncoder(older, {
     ...shared,
     validation: newer,
+    patience,
     onProgress: report('encoder'),
     ...(first && { checkpoints: first }),
   })
@@ -139,6 +146,7 @@ export async function trainLocal(data: TrainingData, options: TrainOptions = {})
   hr20 = ranker.metrics?.hr20 ?? hr20
   const rebuilt = await trainEncoder(data, {
     ...shared,
+    iterations: trained.stoppedAt ?? iterations,
     onProgress: report('rebuild'),
     ...(second && { checkpoints: second }),
   })
@@ -159,10 +167,11 @@ function settings(options: TrainOptions) {
     neighbours: options.neighbours ?? 100,
     seed: options.seed ?? ENCODER_DEFAULTS.seed,
     iterations: options.iterations ?? ENCODER_DEFAULTS.iterations,
+    patience: options.patience ?? 2,
     historyLength: options.historyLength ?? ENCODER_DEFAULTS.historyLength,
     threads: options.threads ?? Math.min(8, availableParallelism()),
   }
-  const { validation, neighbours } = chosen
+  const { validation, neighbours, patience } = chosen
   const bad = (name: string, expected: string, received: unknown) =>
     new TrainError(
       'TRAIN_OPTION_INVALID',
@@ -173,6 +182,7 @@ function settings(options: TrainOptions) {
   if (!Number.isInteger(neighbours) || neighbours < 1 || neighbours > 1_024) {
     throw bad('neighbours', 'a whole number from 1 to 1,024', neighbours)
   }
+  if (!Number.isInteger(patience) || patience < 1) throw bad('patience', 'a whole number from 1', patience)
   if (options.dim !== undefined && options.dim !== DIM) throw bad('dim', `${DIM}`, options.dim)
   return chosen
 }
