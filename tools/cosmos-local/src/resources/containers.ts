@@ -3,7 +3,7 @@ import { checkId } from '../engine/documents.ts'
 import { badRequest, conflict, notFound, preconditionFailed } from '../errors.ts'
 import { isObject, type Json, type JsonObject } from '../json.ts'
 import { evenRanges } from '../partition/epk.ts'
-import { CHARGE, SESSION_TOKEN, type Exchange, type Reply } from '../protocol/exchange.ts'
+import { CHARGE, type Exchange, type Reply } from '../protocol/exchange.ts'
 import type { Container } from '../store/catalog.ts'
 import { bodyObject, findDatabase } from './databases.ts'
 import { newEtag } from './etag.ts'
@@ -48,11 +48,9 @@ export function containerBody(container: Container): JsonObject {
 
 function containerReply(exchange: Exchange, container: Container, status: number): Reply {
   const { account } = exchange
-  const tokens = container.ranges.map((range) => account.sessionToken(range, range.lsn))
   const headers: Record<string, string | number> = {
     etag: container.etag,
     [CHARGE]: METADATA_CHARGE,
-    [SESSION_TOKEN]: tokens.join(','),
     'x-ms-alt-content-path': `dbs/${container.database.id}`,
     'x-ms-content-path': container.database.rid,
     'x-ms-documentdb-collection-index-transformation-progress': 100,
