@@ -1,4 +1,5 @@
 import { calm } from './dom.ts'
+import { toast } from './toast.ts'
 
 /** Parts of the page that the next one brings along. */
 const PARTS = ['#main', '.departments ul'] as const
@@ -68,8 +69,10 @@ async function show(url: URL, arrived: () => void, scroll: number, push = false)
     if ('startViewTransition' in document && !calm()) document.startViewTransition(swap)
     else swap()
   } catch {
-    // Offline, or not ours to show: the browser knows how.
-    if (!mine.signal.aborted) location.assign(url)
+    if (mine.signal.aborted) return
+    // The browser would replace the page by its dinosaur; what has been clicked is kept either way.
+    if (!navigator.onLine) toast('You are offline: that page has to wait. Your click is kept.')
+    else location.assign(url)
   } finally {
     if (current === mine) document.documentElement.classList.remove('loading')
   }

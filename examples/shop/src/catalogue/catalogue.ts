@@ -15,9 +15,27 @@ const TABLES: Readonly<Record<string, readonly Row[]>> = {
   bakery, deli, drinks, market, garden, toys, models, clothes, shoes, accessories, kitchen, home, workshop, paper, sound, sport, travel,
 }
 
-const COLOURS: Readonly<Record<NonNullable<More['colours']>, readonly (readonly [name: string, hue: number])[]>> = {
-  cloth: [['rust', 14], ['mustard', 42], ['moss', 96], ['teal', 176], ['navy', 222], ['plum', 292], ['rose', 340]],
-  lacquer: [['tomato', 6], ['amber', 38], ['leaf', 120], ['lagoon', 186], ['cobalt', 220], ['violet', 266], ['fuchsia', 320]],
+type Dye = readonly [name: string, hue: number, saturation: number, lightness: number]
+
+const COLOURS: Readonly<Record<NonNullable<More['colours']>, readonly Dye[]>> = {
+  cloth: [
+    ['rust', 15, 0.66, 0.84],
+    ['mustard', 42, 0.74, 0.94],
+    ['moss', 92, 0.36, 0.8],
+    ['teal', 180, 0.56, 0.78],
+    ['navy', 222, 0.52, 0.6],
+    ['plum', 302, 0.38, 0.72],
+    ['rose', 345, 0.62, 1.08],
+  ],
+  lacquer: [
+    ['tomato', 7, 0.78, 1],
+    ['amber', 38, 0.82, 1],
+    ['leaf', 128, 0.48, 0.86],
+    ['lagoon', 188, 0.66, 0.9],
+    ['cobalt', 222, 0.7, 0.88],
+    ['violet', 264, 0.56, 0.98],
+    ['fuchsia', 322, 0.66, 0.96],
+  ],
 }
 /** Colourways beside the natural one. */
 const COLOURWAYS = 2
@@ -54,8 +72,11 @@ function* fromRow(department: string, [icon, name, price, themes, blurb, more = 
   // Starting at a different colour each time keeps one shelf from being all rust and mustard.
   const start = name.length % apart.length
   for (let i = 0; i < COLOURWAYS; i++) {
-    const [colour, hue] = apart[(start + i * Math.floor(apart.length / COLOURWAYS)) % apart.length] ?? ['rose', 340]
-    yield good({ ...shared, name: `${name}, ${colour}`, price: cents(price), picture: { kind: 'icon', icon, hue }, variant: colour })
+    const dye = apart[(start + i * Math.floor(apart.length / COLOURWAYS)) % apart.length]
+    if (dye === undefined) continue
+    const [colour, hue, saturation, lightness] = dye
+    const picture = { kind: 'icon', icon, tone: { hue, saturation, lightness } } as const
+    yield good({ ...shared, name: `${name}, ${colour}`, price: cents(price), picture, variant: colour })
   }
 }
 

@@ -114,7 +114,7 @@ export const STUDIO: readonly StudioLine[] = [
   { base: 'pin', department: 'studio', name: 'Enamel pin: *', price: 8, themes: 'fashion', blurb: 'Hard enamel, two clasps, goes on anything.', motifs: ANIMALS },
   { base: 'card', department: 'studio', name: 'Greeting card: *', price: 4, themes: 'writing party', blurb: 'Letterpress on cotton paper, blank inside.', motifs: ANIMALS.slice(0, 12) },
   { base: 'print', department: 'studio', name: '*, framed print', price: 42, themes: 'art home', blurb: 'Risograph in an oak frame, ready to hang.', motifs: SCENES },
-  { base: 'puzzle', department: 'toys', name: '*, 1,000-piece puzzle', price: 22, themes: 'puzzles bedtime', blurb: 'Linen-finish pieces and a long weekend.', motifs: SCENES.slice(0, 14) },
+  { base: 'puzzle', department: 'toys', name: '* puzzle', price: 22, themes: 'puzzles bedtime', blurb: 'A thousand linen-finish pieces and a long weekend.', motifs: SCENES.slice(0, 14) },
   { base: 'jam', department: 'deli', name: 'Jar of *', price: 6.5, themes: 'breakfast kitchen', blurb: 'Small copper pan, sixty-five per cent fruit, forty jars a batch.', motifs: FRUIT },
   { base: 'tea', department: 'drinks', name: 'Loose-leaf tea, *', price: 11, themes: 'tea wellness', blurb: 'A tin that keeps a hundred quiet moments.', motifs: BLOOMS },
   { base: 'candle', department: 'home', name: 'Scented candle, *', price: 24, themes: 'home wellness', blurb: 'Rapeseed wax, cotton wick, fifty hours.', motifs: BLOOMS },

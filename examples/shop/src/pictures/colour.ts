@@ -52,18 +52,29 @@ export function mainColour(body: string): Hsl {
   return best ?? { h: 0, s: 0, l: 0.5 }
 }
 
+/** A colour as a dyer thinks of it. */
+export interface Tone {
+  /** Degrees. */
+  readonly hue: number
+  /** Most saturated it gets. */
+  readonly saturation: number
+  /** Factor on lightness. */
+  readonly lightness: number
+}
+
 /**
- * Gives what an icon is mostly made of another hue; straps, buttons and highlights of other colours stay. Greys are
- * tinted when the whole icon is grey.
+ * Dyes what an icon is mostly made of; straps, buttons and highlights of other colours stay. Greys are tinted when the
+ * whole icon is grey.
  */
-export function recolour(body: string, hue: number): string {
+export function recolour(body: string, { hue, saturation, lightness }: Tone): string {
   const main = mainColour(body)
   const grey = main.s <= 0.15
   return body.replace(FILL, (whole, hex: string) => {
     const { h, s, l } = parseColour(hex)
-    if (grey) return l < 0.25 || l > 0.97 ? whole : `fill="${formatColour({ h: hue, s: 0.45, l })}"`
+    if (grey) return l < 0.25 || l > 0.97 ? whole : `fill="${formatColour({ h: hue, s: saturation * 0.7, l: l * lightness })}"`
     if (s <= 0.12 || hueDistance(h, main.h) > SAME_MATERIAL) return whole
-    return `fill="${formatColour({ h: (h - main.h + hue + 360) % 360, s: Math.min(main.s < 0.3 ? Math.max(s, 0.4) : s, 0.78), l })}"`
+    const strong = main.s < 0.3 ? Math.max(s, 0.4) : s
+    return `fill="${formatColour({ h: (h - main.h + hue + 360) % 360, s: Math.min(strong, saturation), l: l * lightness })}"`
   })
 }
 

@@ -1,10 +1,10 @@
 import { baseSvg, type Base } from './bases.ts'
-import { recolour } from './colour.ts'
+import { recolour, type Tone } from './colour.ts'
 import { iconBody } from './icon.ts'
 
 /** How a good's picture is made out of the icon set. */
 export type Picture =
-  | { readonly kind: 'icon'; readonly icon: string; readonly hue?: number }
+  | { readonly kind: 'icon'; readonly icon: string; readonly tone?: Tone }
   /** Several of one thing. */
   | { readonly kind: 'pack'; readonly icon: string }
   /** One of the print studio's own drawings with a motif on it. */
@@ -32,7 +32,7 @@ export function pictureSvg(picture: Picture): string {
 function drawing(picture: Picture, body: string): string {
   switch (picture.kind) {
     case 'icon':
-      return picture.hue === undefined ? body : recolour(body, picture.hue)
+      return picture.tone === undefined ? body : recolour(body, picture.tone)
     case 'pack':
       return PACK.map(([x, y, scale]) => `<g transform="translate(${x} ${y}) scale(${scale})">${body}</g>`).join('')
     case 'print':

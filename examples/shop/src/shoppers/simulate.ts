@@ -95,7 +95,7 @@ function makeWorld(goods: readonly Good[], random: Random): World {
     for (const theme of themes) byTheme.set(theme, [...(byTheme.get(theme) ?? []), row])
   })
   const themes = [...themeWeights(goods).keys()].filter((theme) => (byTheme.get(theme)?.length ?? 0) >= MIN_GOODS_OF_A_TASTE)
-  const colours = [...new Set(goods.flatMap(({ picture, variant }) => (picture.kind === 'icon' && picture.hue !== undefined ? [variant] : [])))]
+  const colours = [...new Set(goods.flatMap(({ picture, variant }) => (picture.kind === 'icon' && picture.tone !== undefined ? [variant] : [])))]
   return {
     goods,
     kin: kinOf(goods),

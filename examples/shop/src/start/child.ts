@@ -66,6 +66,10 @@ export class Part {
     child.send(message)
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   /** Settles when the part works. @throws {StartError} `PART_FAILED` */
   ready(): Promise<void> {
     return Promise.race([this.#ready, this.lost])

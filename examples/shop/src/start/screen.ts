@@ -17,11 +17,11 @@ export function createScreen(out: NodeJS.WriteStream, now: () => number): Screen
   let step = now()
   const seconds = () => {
     const took = ((now() - step) / 1_000).toFixed(1)
-    step = now()
     return paint('2', `${took} s`)
   }
   return {
     busy(text, share, secondsLeft) {
+      if (last === '') step = now()
       const filled = Math.round((share ?? 0) * BAR)
       const bar = share == null ? '' : ` ${'█'.repeat(filled)}${'░'.repeat(BAR - filled)} ${Math.round(share * 100)} %`
       const left = secondsLeft == null || share == null ? '' : `, about ${Math.ceil(secondsLeft)} s left`

@@ -33,7 +33,7 @@ export async function start(args: readonly string[], env: NodeJS.ProcessEnv = pr
     const folder = resolve(options.data)
     const ports = await claimPorts(options.portBase)
     release = await takeFolder(folder, options.reset)
-    if (options.reset) screen.done(`forgot what was in ${relative('.', folder) || folder}`)
+    if (options.reset) screen.done(`forgot what was in ${shown(folder)}`)
     await Promise.race([open(options, folder, ports, running, screen), asked.then(() => { throw STOPPED })])
     await Promise.race([asked, ...running.map(({ lost }) => lost)])
     return 0
@@ -82,19 +82,26 @@ async function open(options: StartOptions, folder: string, ports: Ports, running
   await launch('shop').ready()
   screen.done('shop open')
   notes = false
-  screen.say(`\n${overview(ports, relative('.', folder) || folder)}\n\n  Open http://localhost:${ports.shop}\n\n  Ctrl-C ends everything; data is kept. npm start -- --help for more.\n`)
+  screen.say(`\n${overview(ports, shown(folder), running)}\n\n  Open http://localhost:${ports.shop}\n\n  Ctrl-C ends everything; data is kept. npm start -- --help for more.\n`)
 }
 
-function overview(ports: Ports, folder: string): string {
+function overview(ports: Ports, folder: string, running: readonly Part[]): string {
   const at = (port: number) => `http://127.0.0.1:${port}`
+  const pid = (name: PartName) => String(running.find((part) => part.name === name)?.pid ?? '')
   return table([
-    ['part', 'address', 'data'],
-    [PART_TITLES.shop, `http://localhost:${ports.shop}`, 'pages and pictures'],
-    [PART_TITLES.edge, at(ports.edge), `${folder}/edge: models`],
-    [PART_TITLES.cosmos, at(ports.cosmos), `${folder}/cosmos: clicks`],
-    ['  its data explorer', at(ports.explorer), ''],
-    [PART_TITLES.bridge, 'no address: reads the change feed', `${folder}/bridge: factors, counts, epochs`],
+    ['part', 'address', 'process', 'data'],
+    [PART_TITLES.shop, `http://localhost:${ports.shop}`, pid('shop'), 'none; the basket is in the browser'],
+    [PART_TITLES.edge, at(ports.edge), pid('edge'), `${folder}/edge: models`],
+    [PART_TITLES.cosmos, at(ports.cosmos), pid('cosmos'), `${folder}/cosmos: clicks`],
+    ['  its data explorer', at(ports.explorer), '', ''],
+    [PART_TITLES.bridge, 'reads the change feed', pid('bridge'), `${folder}/bridge: factors, counts, epochs`],
   ])
+}
+
+/** A path as short as it can be told from here. */
+function shown(folder: string): string {
+  const short = relative('.', folder)
+  return short === '' || short.startsWith('..') ? folder : short
 }
 
 /** Settles at the first request to stop; the second forces. */
