@@ -26,7 +26,7 @@ export type BridgeStatus =
       readonly type: 'epoch'
       readonly epoch: number
       readonly items: number
-      readonly why: 'initial' | 'resumed' | 'renewed'
+      readonly why: 'initial' | 'resumed' | 'renewed' | 'adopted'
     }
   | {
       readonly type: 'delta'
@@ -49,11 +49,7 @@ export interface BridgeDeps {
   readonly edges: readonly EdgeTarget[]
   readonly signer: Signer
   readonly makeScanner: (dim: number, capacity: number) => Scanner
-  readonly initial: () => Promise<{
-    model: TrainedModel
-    trainer: string
-    gate?: Readonly<Record<string, unknown>>
-  }>
+  readonly initial: () => Promise<FirstModel>
   readonly start: FeedStart
   /** At least this long between two deltas; the first after a pause goes at once. */
   readonly deltaIntervalMs: number
@@ -81,27 +77,43 @@ const MAX_JOURNAL_BYTES = 16_000_000
 const MAX_DELTAS = 20_000
 const MAX_DELTA_BYTES = 512_000_000
 
+type Place = Pick<Snapshot, 'baseEpoch' | 'baseAt' | 'start'>
+
+/** The change feed being read: from opening the ranges until a new base, or the end. */
+interface Reading {
+  readonly inbox: Inbox
+  readonly stop: AbortController
+  readonly totals: FeedTotals
+  readonly done: Promise<unknown>
+}
+
+/** A model trained anew, and up to when its visits reach: everything later is read again. */
+export interface NewBase extends FirstModel {
+  /** Milliseconds since 1970. */
+  readonly since: number
+}
+
+export interface FirstModel {
+  readonly model: TrainedModel
+  /** With version: `local/0.1.0`. */
+  readonly trainer: string
+  readonly gate?: Readonly<Record<string, unknown>>
+}
+
 /** Follows the change feed and keeps edges up to date with it. */
 export class Bridge implements ReleaseSource {
   readonly #deps: BridgeDeps
-  readonly #inbox = new Inbox()
   readonly #stop = new AbortController()
   readonly #followers: EdgeFollower[] = []
   #model: LiveModel
-  #place: Pick<Snapshot, 'baseEpoch' | 'baseAt'>
+  #place: Place
   #release: Release
   /** Everything that changes model, release or folder runs one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
-  #running: Promise<void> = Promise.resolve()
-  #feed: { totals: FeedTotals; done: Promise<void> } | undefined
+  #reading: Reading | undefined
   #events = 0
 
-  private constructor(
-    deps: BridgeDeps,
-    model: LiveModel,
-    place: Pick<Snapshot, 'baseEpoch' | 'baseAt'>,
-    release: Release,
-  ) {
+  private constructor(deps: BridgeDeps, model: LiveModel, place: Place, release: Release) {
     this.#deps = deps
     this.#model = model
     this.#place = place
@@ -135,7 +147,11 @@ export class Bridge implements ReleaseSource {
     })
     await writeArtifact(deps.folder.path, artifact)
     const live = new LiveModel(model, at)
-    const place = { baseEpoch: 1, baseAt: at }
+    const place = {
+      baseEpoch: 1,
+      baseAt: at,
+      start: deps.start instanceof Date ? deps.start.getTime() : deps.start,
+    }
     await deps.folder.save({ ...place, epoch: 1, delta: 0, live: live.state() })
     const bridge = new Bridge(deps, live, place, new Release(await signEpoch(deps, artifact), 0))
     bridge.#report({ type: 'epoch', epoch: 1, items: live.items, why: 'initial' })
@@ -150,9 +166,9 @@ export class Bridge implements ReleaseSource {
     const served =
       snapshot.epoch === snapshot.baseEpoch ? base : await readArtifact(deps.folder.path, snapshot.epoch)
     const live = new LiveModel(modelOf(base), snapshot.baseAt, snapshot.live)
-    const { baseEpoch, baseAt } = snapshot
+    const { baseEpoch, baseAt, start } = snapshot
     const release = new Release(await signEpoch(deps, served), snapshot.delta)
-    const bridge = new Bridge(deps, live, { baseEpoch, baseAt }, release)
+    const bridge = new Bridge(deps, live, { baseEpoch, baseAt, start }, release)
     for (const batch of batches) await bridge.#publish(batch, live.apply(batch))
     bridge.#report({ type: 'epoch', epoch: release.number, items: live.items, why: 'resumed' })
     return bridge
@@ -171,29 +187,59 @@ export class Bridge implements ReleaseSource {
   }
 
   get feed(): Readonly<FeedTotals> {
-    return this.#feed?.totals ?? { ranges: 0, documents: 0, skipped: 0, ru: 0 }
+    return this.#reading?.totals ?? { ranges: 0, documents: 0, skipped: 0, ru: 0 }
   }
 
   /** Events taken in since the process started, and those read but waiting. */
   get events(): { readonly taken: number; readonly waiting: number } {
-    return { taken: this.#events, waiting: this.#inbox.events }
+    return { taken: this.#events, waiting: this.#reading?.inbox.events ?? 0 }
   }
 
   /** Stops reading, keeps the state, lets pushes under way end. */
   async close(): Promise<void> {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
-    this.#inbox.close()
-    await Promise.allSettled([
-      this.#running,
-      this.#feed?.done,
-      ...this.#followers.map(({ running }) => running),
-    ])
+    await this.#endReading()
+    await Promise.allSettled(this.#followers.map(({ running }) => running))
     await this.#inTurn(() => this.#save()).catch((error: unknown) => {
       this.#report({ type: 'stopped', error: sentence(error) })
     })
     await this.#deps.folder.close()
     this.#deps.dispose()
+  }
+
+  /**
+   * Goes on from a model trained anew: its epoch is pushed, and what was clicked since its newest visit is read again
+   * from Cosmos, which puts every click either in the training or in the counts. Open visits start anew.
+   */
+  async adopt(base: NewBase): Promise<void> {
+    await this.#endReading()
+    try {
+      await this.#inTurn(() => this.#adopt(base))
+    } finally {
+      // When it did not work out, the old model goes on where it was.
+      if (!this.#stop.signal.aborted) await this.#startReading()
+    }
+  }
+
+  async #adopt({ model, trainer, gate, since }: NewBase): Promise<void> {
+    const { folder, now, makeScanner } = this.#deps
+    const at = now()
+    const parent = this.#release.number
+    const epoch = parent + 1
+    const artifact = await buildArtifact(model, {
+      epoch,
+      parent,
+      created: new Date(at).toISOString(),
+      trainer,
+      ...(gate !== undefined && { gate }),
+      makeScanner,
+      random: seededRandom(epoch),
+    })
+    await writeArtifact(folder.path, artifact)
+    const live = new LiveModel(model, at)
+    await this.#switch(artifact, live, { baseEpoch: epoch, baseAt: at, start: since })
+    this.#report({ type: 'epoch', epoch, items: live.items, why: 'adopted' })
   }
 
   /** See {@link ReleaseSource.renew}. */
@@ -205,20 +251,9 @@ export class Bridge implements ReleaseSource {
   }
 
   async #open(): Promise<void> {
-    const { container, start, idleMs, random, edges, fetch } = this.#deps
+    const { random, edges, fetch } = this.#deps
     const { signal } = this.#stop
-    this.#feed = await startReaders({
-      container,
-      start,
-      continuations: this.#model.continuations,
-      ...(idleMs !== undefined && { idleMs }),
-      signal,
-      random,
-      onPage: (page) => this.#inbox.put(page),
-      onError: (range, error, retryInMs) => {
-        this.#report({ type: 'feed', range, error: sentence(error), retryInMs })
-      },
-    })
+    await this.#startReading()
     for (const target of edges) {
       this.#followers.push(
         new EdgeFollower({
@@ -234,24 +269,53 @@ export class Bridge implements ReleaseSource {
         }),
       )
     }
-    this.#running = this.#run()
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop
+  async #startReading(): Promise<void> {
+    const { container, idleMs, random } = this.#deps
+    const { start } = this.#place
+    const inbox = new Inbox()
+    const stop = new AbortController()
+    const { totals, done } = await startReaders({
+      container,
+      start: typeof start === 'number' ? new Date(start) : start,
+      continuations: this.#model.continuations,
+      ...(idleMs !== undefined && { idleMs }),
+      signal: stop.signal,
+      random,
+      onPage: (page) => inbox.put(page),
+      onError: (range, error, retryInMs) => {
+        this.#report({ type: 'feed', range, error: sentence(error), retryInMs })
+      },
+    })
+    this.#reading = { inbox, stop, totals, done: Promise.allSettled([done, this.#run(inbox, stop)]) }
+  }
+
+  async #endReading(): Promise<void> {
+    const reading = this.#reading
+    if (reading === undefined) return
+    reading.stop.abort()
+    reading.inbox.close()
+    await reading.done
+  }
+
+  async #run(inbox: Inbox, stop: AbortController): Promise<void> {
+    const { signal } = stop
     try {
       while (!signal.aborted) {
-        await this.#inbox.filled(signal)
+        await inbox.filled(signal)
         if (signal.aborted) return
         const started = this.#deps.now()
-        await this.#inTurn(() => this.#take(this.#inbox.take()))
+        await this.#inTurn(async () => {
+          if (!signal.aborted) await this.#take(inbox.take())
+        })
         await sleep(this.#deps.deltaIntervalMs - (this.#deps.now() - started), signal)
       }
     } catch (error) {
       // Without a journal nothing may be told to edges: better to stop where the state on disk is right.
       this.#report({ type: 'stopped', error: sentence(error) })
-      this.#stop.abort()
-      this.#inbox.close()
+      stop.abort()
+      inbox.close()
     }
   }
 
@@ -325,11 +389,21 @@ export class Bridge implements ReleaseSource {
       random: seededRandom(epoch),
     })
     await writeArtifact(folder.path, artifact)
-    const release = new Release(await signEpoch(this.#deps, artifact), 0)
-    await folder.save({ ...this.#place, epoch, delta: 0, live: this.#model.state() })
-    this.#release = release
-    await keepEpochs(folder.path, new Set([this.#place.baseEpoch, manifest.epoch, epoch]))
+    await this.#switch(artifact, this.#model, this.#place)
     this.#report({ type: 'epoch', epoch, items: this.#model.items, why: 'renewed' })
+  }
+
+  /** Puts an epoch that is on disk in place of the one edges follow: first in the state, then in memory. */
+  async #switch(artifact: Artifact, model: LiveModel, place: Place): Promise<void> {
+    const { folder } = this.#deps
+    const { epoch } = artifact.manifest
+    const release = new Release(await signEpoch(this.#deps, artifact), 0)
+    await folder.save({ ...place, epoch, delta: 0, live: model.state() })
+    const before = this.#release.number
+    this.#release = release
+    this.#model = model
+    this.#place = place
+    await keepEpochs(folder.path, new Set([place.baseEpoch, before, epoch]))
     for (const follower of this.#followers) follower.wake()
   }
 

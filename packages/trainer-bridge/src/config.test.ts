@@ -19,7 +19,7 @@ test('two edges by URL share the push key; the rest has defaults', () => {
       { url: 'https://a.example', pushKey: 'push-key-of-both-edges' },
       { url: 'https://b.example', pushKey: 'push-key-of-both-edges' },
     ],
-    start: 'beginning',
+    start: undefined,
     deltaIntervalMs: 500,
     port: 9464,
   })

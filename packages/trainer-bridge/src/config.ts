@@ -13,7 +13,8 @@ export interface Config {
   readonly folder: string
   /** Artifact folder the first epoch comes from, looked at only while `folder` has none. */
   readonly initial: string | undefined
-  readonly start: FeedStart
+  /** Absent: where the initial artifact's visits end, else the beginning. */
+  readonly start: FeedStart | undefined
   readonly deltaIntervalMs: number
   /** Of health and metrics; 0: any free one. */
   readonly port: number
@@ -122,11 +123,11 @@ function readKey(value: string | undefined, fail: Fail): SigningKey | undefined 
   }
 }
 
-function readStart(value: string | undefined, fail: Fail): FeedStart {
-  if (value === undefined || value === 'beginning' || value === 'now') return value ?? 'beginning'
+function readStart(value: string | undefined, fail: Fail): FeedStart | undefined {
+  if (value === undefined || value === 'beginning' || value === 'now') return value
   const at = Date.parse(value)
   if (!Number.isNaN(at)) return new Date(at)
-  return fail('ATTUNE_START', '"beginning", "now" or an ISO 8601 time', value) ?? 'beginning'
+  return fail('ATTUNE_START', '"beginning", "now" or an ISO 8601 time', value)
 }
 
 function isHttpUrl(text: string): boolean {

@@ -30,8 +30,12 @@ export class Inbox {
   async filled(signal: AbortSignal): Promise<void> {
     if (this.#pages.length > 0 || signal.aborted) return
     await new Promise<void>((resolve) => {
-      this.#filled = resolve
-      signal.addEventListener('abort', () => resolve(), { once: true })
+      const done = () => {
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      this.#filled = done
+      signal.addEventListener('abort', done)
     })
     this.#filled = undefined
   }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '@attune/core/testing'
@@ -9,6 +9,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { buildArtifact } from './artifact/build.ts'
 import { writeArtifact } from './artifact/folder.ts'
 import { createSigner, generateSigningKey } from './artifact/sign.ts'
+import { runCli } from './cli/run.ts'
 import { createEvents, storeClicks } from './testing/events-container.ts'
 import { randomTrainedModel } from './testing/random-model.ts'
 import { startStagedEdge } from './testing/staged-edge.ts'
@@ -86,6 +87,24 @@ test('the service starts from an artifact folder, tells health and metrics, and 
     const text = await (await fetch(health.replace('healthz', 'metrics'))).text()
     expect(text).toContain(`attune_edge_state{edge="${edge.url}",state="current"} 1`)
   })
+  // A model trained anew, handed over by the operator's command, is the next epoch.
+  const handed: string[] = []
+  const handedCode = await runCli(
+    ['push', '--artifact', join(folder, 'initial'), '--bridge', join(folder, 'state')],
+    {
+      env: {},
+      out: (text) => handed.push(text),
+      err: (text) => handed.push(text),
+      status: undefined,
+      fetch,
+      now: Date.now,
+      signal: new AbortController().signal,
+    },
+  )
+  expect([handedCode, handed.join()]).toEqual([0, expect.stringContaining('handed to the bridge')])
+  await vi.waitFor(() => expect(edge.model?.epoch).toBe(2), 10_000)
+  await vi.waitFor(async () => expect(await readdir(join(folder, 'state'))).not.toContain('next'), 10_000)
+
   const started = Date.now()
   child.kill('SIGTERM')
   const [code] = (await once(child, 'exit')) as [number]

@@ -2,7 +2,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Bridge, BridgeStatus } from './bridge.ts'
 import type { Config } from './config.ts'
-import { BridgeError } from './error.ts'
+import { clearHandOver, handedOver } from './artifact/hand-over.ts'
+import { BridgeError, sentence } from './error.ts'
 import { renderMetrics, StatusCounters } from './metrics.ts'
 import { startBridge } from './start.ts'
 
@@ -35,7 +36,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     signingKey: config.signingKey,
     folder: config.folder,
     initial: initial ?? (() => Promise.reject(noInitial(config.folder))),
-    start: config.start,
+    ...(config.start !== undefined && { start: config.start }),
     deltaIntervalMs: config.deltaIntervalMs,
     onStatus: (status) => {
       counters.see(status)
@@ -43,6 +44,9 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       if (status.type === 'stopped') stop(status.error)
     },
   })
+  const looking = setInterval(() => {
+    void takeOver(bridge, config.folder, log)
+  }, LOOK_EVERY_MS)
   const server = createServer((request, response) => {
     const answer = (status: number, type: string, body: string) =>
       response.writeHead(status, { 'content-type': type }).end(body)
@@ -57,6 +61,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   try {
     await listen(server, config.port, config.host)
   } catch (error) {
+    clearInterval(looking)
     await bridge.close()
     throw error
   }
@@ -65,12 +70,33 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     bridge,
     stopped,
     async close() {
+      clearInterval(looking)
       await bridge.close()
       await new Promise<void>((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
       })
     },
+  }
+}
+
+const LOOK_EVERY_MS = 1_000
+let taking = false
+
+/** Goes on from a model that `attune push --bridge` left in the folder. One that cannot be read is reported and dropped. */
+async function takeOver(bridge: Bridge, folder: string, log: Log): Promise<void> {
+  if (taking) return
+  taking = true
+  try {
+    const base = await handedOver(folder)
+    if (base === undefined) return
+    await bridge.adopt(base)
+    await clearHandOver(folder)
+  } catch (error) {
+    log('error', 'the model handed over cannot be taken; the old one goes on', { error: sentence(error) })
+    await clearHandOver(folder)
+  } finally {
+    taking = false
   }
 }
 

@@ -1,6 +1,7 @@
 import { CosmosClient, type Container } from '@azure/cosmos'
 import { DATABASE, EVENTS_CONTAINER } from '@attune/core'
 import { modelOf, readArtifact } from './artifact/folder.ts'
+import { trainedThrough } from './artifact/hand-over.ts'
 import { createSigner, type SigningKey } from './artifact/sign.ts'
 import { Bridge, type BridgeDeps, type BridgeLimits, type BridgeStatus } from './bridge.ts'
 import type { FeedStart } from './change-feed/read.ts'
@@ -24,7 +25,7 @@ export interface BridgeOptions {
   readonly folder: string
   /** First model of a new folder: trains it, or names an artifact folder. Not looked at when the folder has an epoch. */
   readonly initial: (() => Promise<TrainedModel>) | string
-  /** Where a new folder starts to read; `beginning` when absent. */
+  /** Where a new folder starts to read; when absent, where the visits of the initial artifact end, else `beginning`. */
   readonly start?: FeedStart
   /** At least so long between two deltas; the first after a pause goes at once. 500 when absent, and at most. */
   readonly deltaIntervalMs?: number
@@ -64,7 +65,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
       signer,
       makeScanner: nodeScanner,
       initial: () => initialModel(options.initial),
-      start: options.start ?? 'beginning',
+      start: options.start ?? (await startOf(options.initial)),
       deltaIntervalMs: Math.min(options.deltaIntervalMs ?? MAX_DELTA_INTERVAL_MS, MAX_DELTA_INTERVAL_MS),
       ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
       ...(options.limits !== undefined && { limits: options.limits }),
@@ -92,6 +93,13 @@ async function initialModel(initial: BridgeOptions['initial']): ReturnType<Bridg
   }
   const model = await initial()
   return { model, trainer: 'local/0.1.0', ...(model.metrics !== undefined && { gate: { ...model.metrics } }) }
+}
+
+/** Clicks the initial model was trained on are not counted again. */
+async function startOf(initial: BridgeOptions['initial']): Promise<FeedStart> {
+  if (typeof initial !== 'string') return 'beginning'
+  const artifact = await readArtifact(initial).catch(() => undefined)
+  return artifact?.manifest.gate?.['through'] === undefined ? 'beginning' : new Date(trainedThrough(artifact))
 }
 
 /** @throws {BridgeError} `CONTAINER_MISSING` */

@@ -29,13 +29,17 @@ export async function writeArtifact(folder: string, { manifest, files }: Artifac
   await writeAtomically(join(epoch, 'manifest.json'), JSON.stringify(manifest, null, 2))
 }
 
-/** Epochs of a folder, oldest first; empty when there is no such folder. */
+/** Epochs of a folder that are complete, oldest first; empty when there is no such folder. */
 export async function listEpochs(folder: string): Promise<number[]> {
   const names = await readdir(join(folder, 'epochs')).catch(() => [])
-  return names
-    .map(Number)
-    .filter((epoch) => Number.isSafeInteger(epoch) && epoch > 0)
-    .sort((a, b) => a - b)
+  const complete = await Promise.all(
+    names.map(async (name) => {
+      const epoch = Number(name)
+      const manifest = await stat(join(folder, 'epochs', name, 'manifest.json')).catch(() => undefined)
+      return Number.isSafeInteger(epoch) && epoch > 0 && manifest !== undefined ? [epoch] : []
+    }),
+  )
+  return complete.flat().sort((a, b) => a - b)
 }
 
 /**
@@ -122,9 +126,7 @@ export async function keepEpochs(folder: string, keep: ReadonlySet<number>): Pro
       await rm(path, { recursive: true, force: true })
       continue
     }
-    const text = await readFile(join(path, 'manifest.json'), 'utf8').catch(() => undefined)
-    // An epoch without a manifest is being written or was left half-written; either way it names nothing yet.
-    if (text === undefined) continue
+    const text = await readFile(join(path, 'manifest.json'), 'utf8')
     const manifest: Manifest = parseManifest(JSON.parse(text))
     for (const { sha256 } of Object.values(manifest.files)) named.add(sha256)
   }

@@ -6,7 +6,7 @@ export const EDGE_OPTIONS: ParseArgsOptionsConfig = {
   edge: { type: 'string', multiple: true },
   'push-key': { type: 'string' },
 }
-export const EDGE_USAGE =
+export const EDGE_USAGE: string =
   '  --edge       base URL of an edge, once for each (or ATTUNE_EDGES, joined by commas)\n' +
   '  --push-key   key of the edges (or ATTUNE_PUSH_KEY)'
 

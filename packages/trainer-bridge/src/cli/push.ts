@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { manifestBytes } from '../artifact/build.ts'
 import { readArtifact } from '../artifact/folder.ts'
+import { handOver } from '../artifact/hand-over.ts'
 import { createSigner, parseSigningKey } from '../artifact/sign.ts'
 import { deliver } from '../push/deliver.ts'
 import { EdgeClient } from '../push/edge-client.ts'
@@ -9,21 +10,33 @@ import { natural, required, type Command } from './command.ts'
 
 /** `attune push --artifact DIR --edge URL …` */
 export const push: Command = {
-  summary: 'sign an artifact and put it on every edge; all must acknowledge it',
+  summary: 'hand an artifact to a running bridge, or sign it and put it on every edge',
   usage:
-    'attune push --artifact DIR [--epoch N] --edge URL [--edge URL …]\n' +
+    'attune push --artifact DIR [--epoch N] --bridge FOLDER\n' +
+    '       attune push --artifact DIR [--epoch N] --edge URL [--edge URL …]\n' +
+    '  --bridge     folder of a running bridge (its ATTUNE_FOLDER): it goes on from this model and pushes it\n' +
     `${EDGE_USAGE}\n` +
     '  --signing-key   file with the private key (or ATTUNE_SIGNING_KEY, the key itself)\n' +
-    'Edges take only epochs newer than the one they serve: an older number is raised past it.\n' +
-    'A running bridge takes over from what it finds: stop it, or start it with the artifact in a new folder.',
+    'Without a bridge every edge must acknowledge it. Edges take only epochs newer than the one they serve: an older\n' +
+    'number is raised past it. A bridge that runs would put its own model back: give it the artifact instead.',
   options: {
     ...EDGE_OPTIONS,
     artifact: { type: 'string' },
+    bridge: { type: 'string' },
     epoch: { type: 'string' },
     'signing-key': { type: 'string' },
   },
   async run(args, terminal) {
     const { fetch, signal } = terminal
+    const { bridge } = args.values
+    if (typeof bridge === 'string') {
+      const artifact = await readArtifact(required(args, terminal, 'artifact'), natural(args, 'epoch'))
+      await handOver(bridge, artifact)
+      return {
+        result: { bridge, epoch: artifact.manifest.epoch },
+        lines: [`handed to the bridge of ${bridge}`],
+      }
+    }
     const targets = edgesOf(args, terminal)
     const file = args.values['signing-key']
     const text =

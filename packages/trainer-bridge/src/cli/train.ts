@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seededRandom } from '@attune/core/testing'
 import { buildArtifact } from '../artifact/build.ts'
@@ -5,7 +6,7 @@ import { listEpochs, writeArtifact } from '../artifact/folder.ts'
 import { loadSessions } from '../train/load-sessions.ts'
 import { nodeScanner } from '../train/node-scanner.ts'
 import { trainLocal, type TrainProgress } from '../train/train-local.ts'
-import { natural, required, type Command, type Terminal } from './command.ts'
+import { CliError, natural, required, type Arguments, type Command, type Terminal } from './command.ts'
 
 const PLAIN_EVERY_MS = 5_000
 const BAR = 24
@@ -14,12 +15,14 @@ const BAR = 24
 export const train: Command = {
   summary: 'train a model on visits and write it as an artifact folder',
   usage:
-    'attune train --data DIR --out DIR [--iterations N] [--threads N] [--seed N]\n' +
+    'attune train --data DIR --out DIR [--through TIME] [--iterations N] [--threads N] [--seed N]\n' +
     '  --data   folder with train.txt.gz: a visit a line, item ids separated by spaces, oldest visit first\n' +
+    '  --through  when the newest visit ended, ISO 8601; a bridge counts what was clicked after it (the file’s time when absent)\n' +
     '  --out    artifact folder; its next epoch is written, an interrupted training there goes on',
   options: {
     data: { type: 'string' },
     out: { type: 'string' },
+    through: { type: 'string' },
     iterations: { type: 'string' },
     threads: { type: 'string' },
     seed: { type: 'string' },
@@ -32,6 +35,7 @@ export const train: Command = {
       natural(args, 'threads'),
       natural(args, 'seed'),
     ]
+    const through = await throughOf(args, data)
     const started = terminal.now()
     const model = await trainLocal(await loadSessions(data), {
       ...(iterations !== undefined && { iterations }),
@@ -52,7 +56,7 @@ export const train: Command = {
         parent,
         created: new Date(terminal.now()).toISOString(),
         trainer: 'local/0.1.0',
-        ...(metrics !== undefined && { gate: { ...metrics } }),
+        gate: { ...metrics, through },
         makeScanner: nodeScanner,
         random: seededRandom(epoch),
       }),
@@ -72,6 +76,16 @@ export const train: Command = {
       lines: [`epoch ${epoch} of ${model.ids.length} items in ${out}, ${seconds} s${measured ?? ''}`],
     }
   },
+}
+
+/** @throws {CliError} `USAGE` */
+async function throughOf(args: Arguments, data: string): Promise<string> {
+  const { through } = args.values
+  if (typeof through !== 'string') return (await stat(join(data, 'train.txt.gz'))).mtime.toISOString()
+  const at = Date.parse(through)
+  if (Number.isNaN(at))
+    throw new CliError('USAGE', `--through: expected an ISO 8601 time, received ${through}`)
+  return new Date(at).toISOString()
 }
 
 /** A bar on a terminal; a line every few seconds elsewhere. */

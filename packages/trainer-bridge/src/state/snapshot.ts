@@ -8,6 +8,8 @@ export interface Snapshot {
   readonly baseEpoch: number
   /** When the base was trained, milliseconds since 1970. */
   readonly baseAt: number
+  /** Where ranges without a continuation start; a time in milliseconds since 1970. */
+  readonly start: 'beginning' | 'now' | number
   /** Epoch edges are sent deltas to. */
   readonly epoch: number
   /** Deltas of that epoch there are. */
