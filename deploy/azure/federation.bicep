@@ -1,0 +1,24 @@
+@description('OIDC issuer of the cluster.')
+param issuer string
+
+@description('Which Kubernetes service account may act as which managed identity.')
+param subjects {
+  identity: string
+  serviceAccount: string
+}[]
+
+@description('Namespace of the service accounts, as in aks/base.')
+param namespace string = 'attune'
+
+// Azure refuses two at once under one identity; one after the other costs seconds.
+@batchSize(1)
+resource credentials 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2024-11-30' = [for subject in subjects: {
+  name: '${subject.identity}/${subject.serviceAccount}'
+  properties: {
+    issuer: issuer
+    subject: 'system:serviceaccount:${namespace}:${subject.serviceAccount}'
+    audiences: [
+      'api://AzureADTokenExchange'
+    ]
+  }
+}]
