@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { metrics, type RankingMetrics, type RankingTotals } from '@attune/core/evaluate'
 import type { TestPrefixes } from './load-sessions.ts'
 import type { EvaluateTask, EvaluateTotals, RankingWorkerData } from './ranking-worker.ts'
+import { encoderOnnx, rankerOnnx } from './onnx.ts'
 import { shareModel } from './shared-model.ts'
 import { startCrew, type Crew } from './threads.ts'
 import type { TrainedModel } from './trained-model.ts'
@@ -11,22 +12,30 @@ export interface Evaluation extends RankingMetrics {
   readonly encoderOnly: RankingMetrics
   /** Mean number of candidates the ranker scored. */
   readonly candidates: number
+  /** Median time from history to list on one thread, microseconds. */
+  readonly medianUs: number
+}
+
+export interface EvaluateOptions {
+  readonly threads?: number
+  /** Length of the list; 20, as in the published results. */
+  readonly k?: number
+  /** `core`: TypeScript; `ort`: the artifact's ONNX files in onnxruntime-web, as edges serve. */
+  readonly engine?: 'core' | 'ort'
 }
 
 /**
  * Ranks for every prefix through core's serving pipeline (int8 scan, candidates, features, ranker) and looks where the
  * click that really came next ended up. A target the model does not know is a miss. About 1 ms a prefix and thread.
- *
- * @param options.k - length of the list; 20 in the published results
  */
 export async function evaluateModel(
   model: TrainedModel,
   prefixes: TestPrefixes,
-  options: { readonly threads?: number; readonly k?: number } = {},
+  options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const crew = startRankingCrew(model, options.threads ?? Math.min(8, availableParallelism()))
   try {
-    return await evaluateOn(crew, model, prefixes, options.k ?? 20)
+    return await evaluateOn(crew, model, prefixes, options)
   } finally {
     await crew.close()
   }
@@ -46,9 +55,14 @@ export async function evaluateOn(
   crew: Crew,
   model: TrainedModel,
   prefixes: TestPrefixes,
-  k: number,
+  { k = 20, engine = 'core' }: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const task: EvaluateTask = { type: 'evaluate', weights: model.weights, prefixes, k }
+  const { weights, dim } = model
+  const onnx =
+    engine === 'core'
+      ? undefined
+      : { encoder: encoderOnnx(weights.encoder), ranker: rankerOnnx(weights.ranker, dim) }
+  const task: EvaluateTask = { type: 'evaluate', weights, prefixes, k, onnx }
   const parts = await crew.ask<EvaluateTotals>(task)
   const ranked = metrics(sum(parts.map((part) => part.ranked)))
   const candidates = parts.reduce((total, part) => total + part.candidates, 0)
@@ -56,7 +70,12 @@ export async function evaluateOn(
     ...ranked,
     encoderOnly: metrics(sum(parts.map((part) => part.encoderOnly))),
     candidates: ranked.queries === 0 ? 0 : candidates / ranked.queries,
+    medianUs: 1_000 * median(parts.flatMap((part) => Array.from(part.durations))),
   }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 }
 
 function sum(parts: readonly RankingTotals[]): RankingTotals {

@@ -17,7 +17,7 @@ import { GOLDEN_VECTORS, makeGolden } from './golden.ts'
 import { nodeScanner } from './node-scanner.ts'
 import { encoderOnnx, rankerOnnx } from './onnx.ts'
 import { createRandom } from './random.ts'
-import { ortEngine, type Ort } from './testing/ort-engine.ts'
+import { ortEngine, type Ort } from './ort-engine.ts'
 import { randomModel, ringVisits } from './testing/small-model.ts'
 import { artifactFiles, servingModel } from './trained-model.ts'
 

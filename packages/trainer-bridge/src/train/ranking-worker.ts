@@ -13,6 +13,7 @@ import {
 import type { TrainingData } from './data.ts'
 import type { TestPrefixes } from './load-sessions.ts'
 import { instantiateKernels, type WasmMemory, type WasmModule } from './kernels.ts'
+import { webEngine, type OnnxFiles } from './ort-engine.ts'
 import { fitRanker, type FitOptions, type Standardisation } from './ranker-fit.ts'
 import { prepareSample, sampleViews, type SampleLayout } from './ranker-samples.ts'
 import { openShared, type SharedModel } from './shared-model.ts'
@@ -55,12 +56,16 @@ export interface EvaluateTask {
   readonly weights: StandardWeights
   readonly prefixes: TestPrefixes
   readonly k: number
+  /** Rank with ONNX Runtime instead of core's TypeScript. */
+  readonly onnx: OnnxFiles | undefined
 }
 
 export interface EvaluateTotals {
   readonly ranked: RankingTotals
   readonly encoderOnly: RankingTotals
   readonly candidates: number
+  /** What each prefix took, milliseconds. */
+  readonly durations: Float32Array
 }
 
 export type RankingTask = PrepareTask | FitTask | EvaluateTask
@@ -84,15 +89,18 @@ function work(
     return null
   }
 
-  const evaluate = async ({ weights, prefixes, k }: EvaluateTask): Promise<EvaluateTotals> => {
-    const engine = coreEngine(weights)
+  const evaluate = async ({ weights, prefixes, k, onnx }: EvaluateTask): Promise<EvaluateTotals> => {
+    const engine = onnx === undefined ? coreEngine(weights) : await webEngine(onnx)
+    const durations: number[] = []
     const ranked = emptyTotals()
     const encoderOnly = emptyTotals()
     let candidates = 0
     for (let index = thread; index < prefixes.targets.length; index += threads) {
       const history = steps(prefixes, index)
       const target = model.rowOf(prefixes.targets[index] ?? '') ?? -1
+      const started = performance.now()
       const list = await rankHistory(model, { history, k }, engine, scratch)
+      durations.push(performance.now() - started)
       addQuery(ranked, list.rows, target, k)
       candidates += list.considered
       const rows = toRows(model, history)
@@ -102,7 +110,7 @@ function work(
         addQuery(encoderOnly, Array.from(nearest(model, query).subarray(0, k)), target, k)
       }
     }
-    return { ranked, encoderOnly, candidates }
+    return { ranked, encoderOnly, candidates, durations: Float32Array.from(durations) }
   }
 
   port.on('message', (task: RankingTask) => {

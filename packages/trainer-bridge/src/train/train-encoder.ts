@@ -17,7 +17,7 @@ import { oneCycle } from './schedule.ts'
 import { startCrew } from './threads.ts'
 import { DIM, encoderWeights, initialWeights, WEIGHTS } from './weight-layout.ts'
 
-/** Measured with PyTorch on Diginetica and Yoochoose; see docs/decisions and the quality bench. */
+/** Chosen on the newest tenth of training visits; the benches `quality` and `train` measure them. */
 export const ENCODER_DEFAULTS = {
   historyLength: 16,
   iterations: 5,

@@ -8,21 +8,22 @@ import { nodeScanner } from './node-scanner.ts'
 import { ringVisits } from './testing/small-model.ts'
 import { trainLocal, type TrainProgress } from './train-local.ts'
 import { prefixesOf } from './train-ranker.ts'
-import { servingModel } from './trained-model.ts'
+import { servingModel, type TrainedModel } from './trained-model.ts'
 
 const data = ringVisits(300, 1_500, 1)
 const unseen = prefixesOf(ringVisits(300, 80, 3), Infinity)
 const options = { iterations: 2, threads: 2, seed: 4 }
 let folder: string
+let model: TrainedModel
+const seen: TrainProgress[] = []
 
 beforeAll(async () => {
+  model = await trainLocal(data, { ...options, onProgress: (progress) => seen.push(progress) })
   folder = await mkdtemp(join(tmpdir(), 'attune-local-'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test('a whole model of 1,500 visits on a ring: the ranker beats the encoder on unseen visits, threads agree with one loop', async () => {
-  const seen: TrainProgress[] = []
-  const model = await trainLocal(data, { ...options, onProgress: (progress) => seen.push(progress) })
   expect([...new Set(seen.map(({ phase }) => phase))]).toEqual(['encoder', 'ranker', 'rebuild'])
   expect(seen.at(-1)).toMatchObject({ phase: 'rebuild', iteration: 2, secondsLeft: 0 })
   expect(model.metrics?.prefixes).toBeGreaterThan(50)
@@ -47,10 +48,13 @@ test('a whole model of 1,500 visits on a ring: the ranker beats the encoder on u
   }
   expect(evaluation.hr).toBeCloseTo(hits / unseen.targets.length, 10)
   expect(evaluation.mrr).toBeCloseTo(reciprocal / unseen.targets.length, 10)
+
+  const onnx = await evaluateModel(model, unseen, { threads: 1, engine: 'ort' })
+  expect(Math.abs(onnx.hr - evaluation.hr)).toBeLessThan(0.005)
+  expect(onnx.medianUs).toBeGreaterThan(0)
 })
 
 test('stopped in the rebuild and started again, it gives the model of a run that was never stopped and leaves no file', async () => {
-  const whole = await trainLocal(data, options)
   const controller = new AbortController()
   const stopped = trainLocal(data, {
     ...options,
@@ -63,9 +67,9 @@ test('stopped in the rebuild and started again, it gives the model of a run that
   await expect(stopped).rejects.toMatchObject({ code: 'TRAIN_ABORTED' })
   expect((await readdir(folder)).sort()).toEqual(['encoder-all.checkpoint', 'encoder-older.checkpoint'])
   const resumed = await trainLocal(data, { ...options, checkpointFolder: folder, threads: 1 })
-  expect(resumed.factors).toEqual(whole.factors)
-  expect(resumed.weights).toEqual(whole.weights)
-  expect(resumed.tables).toEqual(whole.tables)
+  expect(resumed.factors).toEqual(model.factors)
+  expect(resumed.weights).toEqual(model.weights)
+  expect(resumed.tables).toEqual(model.tables)
   expect(await readdir(folder)).toEqual([])
 })
 

@@ -70,7 +70,6 @@ export async function trainRanker(
       crew,
       { ...model, weights: { ...model.weights, ranker: first.weights } },
       prefixes,
-      20,
     )
     stop()
     const all = await fit(Uint32Array.from({ length: layout.samples }, (_, sample) => sample))

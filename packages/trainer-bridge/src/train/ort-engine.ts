@@ -17,7 +17,20 @@ export interface Ort {
   }
 }
 
-/** Core's engine on the two ONNX files. */
+/** The two ONNX files of an artifact. */
+export interface OnnxFiles {
+  readonly encoder: Uint8Array
+  readonly ranker: Uint8Array
+}
+
+/** onnxruntime-web on one thread, as edges run it. */
+export async function webEngine({ encoder, ranker }: OnnxFiles): Promise<RankEngine> {
+  const ort = await import('onnxruntime-web/wasm')
+  ort.env.wasm.numThreads = 1
+  return ortEngine(ort as unknown as Ort, encoder, ranker)
+}
+
+/** An engine for core's pipeline on the two ONNX files. */
 export async function ortEngine(ort: Ort, encoder: Uint8Array, ranker: Uint8Array): Promise<RankEngine> {
   const options = { executionProviders: ['cpu'], logSeverityLevel: 3 }
   const encoderSession = await ort.InferenceSession.create(encoder, options)
