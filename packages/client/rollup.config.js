@@ -10,7 +10,12 @@ const plugins = [
   }),
   esbuild({ target: 'es2022', tsconfig: false }),
 ]
-const mangle = { properties: { regex: /^_/ } }
+// Private properties start with `_`.
+const smallest = {
+  ecma: 2020,
+  compress: { passes: 3, unsafe_arrows: true, pure_getters: true },
+  mangle: { properties: { regex: /^_/ } },
+}
 const external = ['idb', /^@attune\/core/]
 const warn = (warning) => {
   throw new Error(warning.message)
@@ -21,13 +26,13 @@ export default [
   {
     input: { index: 'src/index.ts' },
     external,
-    plugins: [...plugins, terser({ compress: false, mangle, format: { beautify: true, comments: 'some' } })],
+    plugins: [...plugins, terser({ ...smallest, module: true })],
     output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'chunk-[hash].js' },
     onwarn: warn,
   },
   {
     input: 'src/iife.ts',
-    plugins: [...plugins, terser({ ecma: 2020, compress: { passes: 3, unsafe_arrows: true }, mangle })],
+    plugins: [...plugins, terser(smallest)],
     output: { file: 'dist/attune.js', format: 'iife', sourcemap: true },
     onwarn: warn,
   },

@@ -1,4 +1,5 @@
 import { createClient, type Client } from './client.ts'
+import type { Consent } from './consent.ts'
 
 /** A call made before the script had loaded: `attune.push(['track', 'click', 'sku-1'])`. */
 export type Call = readonly [method: keyof Client, ...args: unknown[]]
@@ -16,14 +17,14 @@ declare global {
 
 const script = (document.currentScript ??
   document.querySelector('script[data-endpoint][data-site]')) as HTMLElement | null
-const { endpoint, site } = script?.dataset ?? {}
+const { endpoint, site, consent } = script?.dataset ?? {}
 const before = window.attune
 
 if (before === undefined || Array.isArray(before)) {
   if (endpoint === undefined || site === undefined) {
     console.warn('attune: no data-endpoint or data-site')
   } else {
-    const client = createClient({ endpoint, site })
+    const client = createClient({ endpoint, site, ...(consent && { consent: consent as Consent }) })
     const push = (...calls: readonly Call[]): void => {
       for (const [method, ...args] of calls) {
         try {

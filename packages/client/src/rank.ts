@@ -33,6 +33,8 @@ export interface RankerDeps {
   readonly timeoutMs: number
   /** Changes when the visitor is forgotten: older answers no longer count. */
   readonly generation: () => number
+  /** Whether the visitor lets anything about them be sent. */
+  readonly allowed: () => boolean
 }
 
 export interface RankCall extends RankOptions {
@@ -72,13 +74,15 @@ export function createRanker(deps: RankerDeps): RankSlot {
     if (signal?.aborted) stop()
 
     async function ask(): Promise<RankResponse | undefined> {
-      const [handle, token, recent] = await Promise.all([visitor.read(), session.read(), queue.recent()])
+      const [handle, token, recent] = deps.allowed()
+        ? await Promise.all([visitor.read(), session.read(), queue.recent()])
+        : []
       const request = given<RankRequest>({
         slot,
         visitor: handle,
         // Whoever has no handle yet has nothing stored either.
         session: handle && token,
-        recent: recent.map(brief),
+        recent: recent?.map(brief),
         ...options,
       })
       const answer = await post('rank', request, controller)

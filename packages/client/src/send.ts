@@ -24,6 +24,8 @@ export interface SenderDeps {
    */
   readonly keepLock: boolean
   readonly visible: () => boolean
+  /** Whether the visitor lets anything be sent. */
+  readonly allowed: () => boolean
   readonly post: Post
   readonly visitor: VisitorHandle
   readonly session: SessionKeeper
@@ -139,11 +141,11 @@ export function createSender(deps: SenderDeps): Sender {
     const waitMs = Number((await store.get('after')) ?? 0) - now()
     // Further ahead than any edge may ask: the clock has been put back since.
     if (waitMs > 0 && waitMs <= MAX_RETRY_AFTER_MS) return pause(waitMs)
-    const batch = await queue.next()
+    const batch = deps.allowed() ? await queue.next() : undefined
     if (batch === undefined) return false
     const handle = await visitor.obtain()
     const token = await session.read()
-    if (generation() !== born) return true
+    if (generation() !== born || !deps.allowed()) return true
     if (typeof handle !== 'string') return judge(handle, batch)
     // keepalive has a budget of 64 KiB that the whole page shares: where it is spent the next try does without.
     return deliver(batch, handle, token, failures === 0)
@@ -180,12 +182,14 @@ export function createSender(deps: SenderDeps): Sender {
   }
 
   function wanted(): boolean {
-    return !away && ((keepLock && deps.visible()) || (due < Infinity && elapsed() >= notBefore))
+    return (
+      !away && deps.allowed() && ((keepLock && deps.visible()) || (due < Infinity && elapsed() >= notBefore))
+    )
   }
 
   function arm(): void {
     clearTimeout(timer)
-    if (away) return
+    if (away || !deps.allowed()) return kick()
     kick()
     const pendingMs = Math.max(due, notBefore) - elapsed()
     if (running === undefined && !wanted()) {
@@ -226,8 +230,8 @@ export function createSender(deps: SenderDeps): Sender {
     },
     leaving(forGood) {
       const handle = visitor.known()
-      const batch = handle === undefined ? undefined : queue.claim()
-      if (batch !== undefined && handle !== undefined) void deliver(batch, handle, session.known(), true)
+      const batch = handle && deps.allowed() ? queue.claim() : undefined
+      if (batch && handle) void deliver(batch, handle, session.known(), true)
       if (!myTurn && due < Infinity) deps.nudge()
       if (due < Infinity) due = elapsed()
       away = forGood
@@ -237,7 +241,7 @@ export function createSender(deps: SenderDeps): Sender {
     },
     flush() {
       return new Promise((resolve) => {
-        if (elapsed() < notBefore) return resolve()
+        if (elapsed() < notBefore || !deps.allowed()) return resolve()
         waiters.add(resolve)
         setTimeout(resolve, ANSWER_WITHIN_MS)
         wake(0)

@@ -10,6 +10,7 @@ import {
   type TrackedEvent,
 } from '@attune/core'
 import { createTabChannel } from './channel.ts'
+import { optedOut, type Consent } from './consent.ts'
 import { createEmitter, type Emitter } from './emitter.ts'
 import { createReport, type ClientError, type Report } from './error.ts'
 import { given } from './given.ts'
@@ -20,7 +21,7 @@ import { createQueue, type Queue } from './queue.ts'
 import { createSender } from './send.ts'
 import { createSessionKeeper, type SessionKeeper } from './session.ts'
 import { createIdbOrMemoryStore } from './store/idb-or-memory.ts'
-import { openIdbStore } from './store/idb.ts'
+import { deleteIdbStore, openIdbStore } from './store/idb.ts'
 import { createMemoryStore } from './store/memory.ts'
 import type { QueueStore } from './store/queue-store.ts'
 import { createVisitorHandle, type VisitorHandle } from './visitor.ts'
@@ -37,6 +38,10 @@ export interface TrackerOptions {
   readonly site: string
   /** What a developer should know, once per cause. Default: `console.warn`. */
   readonly onError?: (error: ClientError) => void
+  /** What the visitor has agreed to. Default `granted`; with a banner: `pending` until it has been answered. */
+  readonly consent?: Consent
+  /** Global Privacy Control and Do Not Track mean `denied`, whatever the page says. Default: respected. */
+  readonly privacySignals?: 'respect' | 'ignore'
   /** What to watch for data attributes. Default: the document; false: nothing. */
   readonly observe?: boolean
   readonly fetch?: typeof fetch
@@ -64,6 +69,8 @@ export interface Tracker {
   visitor(): Promise<string | undefined>
   /** Watches one more part of the page, for instance an open shadow root. Returns a function that stops it. */
   observe(root: Document | ShadowRoot | Element): () => void
+  /** The visitor has answered. `denied` also forgets everything kept on this device. */
+  consent(answer: Consent): void
   /** Forgets everything kept on this device: events that wait, the handle, the session token. */
   forget(): Promise<void>
   /** Stops watching and sending; what waits stays in the store. */
@@ -80,6 +87,7 @@ export interface TrackerParts {
   readonly emit: Emitter['emit']
   readonly report: Report
   readonly generation: () => number
+  readonly allowed: () => boolean
   readonly guard: <Args extends unknown[]>(handler: (...args: Args) => void) => (...args: Args) => void
 }
 
@@ -97,6 +105,8 @@ export function assembleTracker({
   now = Date.now,
   random = Math.random,
   store: chosen,
+  consent: asked = 'granted',
+  privacySignals = 'respect',
 }: TrackerOptions): TrackerParts {
   const page = typeof document === 'undefined' ? undefined : document
   const name = `attune-${site}`
@@ -107,17 +117,15 @@ export function assembleTracker({
   })
   const emitter = createEmitter(report)
   emit = emitter.emit
-  const store =
-    chosen ??
-    (page
-      ? createIdbOrMemoryStore(
-          () =>
-            openIdbStore(name, {
-              onDropped: (count) => report('QUEUE_FULL', `${count} events given up`),
-            }),
-          report,
-        )
-      : createMemoryStore())
+  const silenced = privacySignals === 'respect' && optedOut()
+  let consent: Consent = silenced ? 'denied' : asked
+  const allowed = (): boolean => consent === 'granted'
+  const onDropped = (count: number): void => report('QUEUE_FULL', `${count} events given up`)
+  const store = createIdbOrMemoryStore(
+    async () => chosen ?? (page ? openIdbStore(name, { onDropped }) : createMemoryStore({ onDropped })),
+    report,
+    allowed,
+  )
 
   // Later ids of a tab sort later whatever its clock does: the store keeps events in this order.
   let stamp = 0
@@ -156,6 +164,7 @@ export function assembleTracker({
     lock: locks && page ? createWebLock(locks, name) : createLease(store, makeId(), now),
     elapsed: () => performance.now(),
     generation: () => generation,
+    allowed,
     nudge: () => channel.tell({ type: 'send-now' }),
     emit(event, detail) {
       emitter.emit(event, detail)
@@ -196,7 +205,7 @@ export function assembleTracker({
           ...(query && { query: query.slice(0, MAX_QUERY_LENGTH) }),
         })
     }
-    if (events.length === 0) return undefined
+    if (events.length === 0 || consent === 'denied') return undefined
     queue.add(events)
     const patient = events.every((event) => event.kind === 'impression')
     sender.wake(patient ? SEND_IMPRESSIONS_AFTER_MS : SEND_ACTIONS_AFTER_MS)
@@ -230,12 +239,23 @@ export function assembleTracker({
     })
     listen(window, 'online', sender.back)
     if (observing) guard(watch)(page)
+  }
+  let opened = false
+  function start(): void {
+    if (!page) return
+    if (!allowed()) {
+      // What an earlier page kept, before the visitor said no. While there is no answer it stays, untouched.
+      if (consent === 'denied' && !opened) void deleteIdbStore(name)
+      return
+    }
+    opened = true
     // A page left in its first moments needs them in memory.
     void visitor.read()
     void session.read()
     // What earlier pages left behind.
     sender.wake(0)
   }
+  start()
 
   const tracker: Tracker = {
     track(kind, item, fields) {
@@ -250,6 +270,13 @@ export function assembleTracker({
     flush: sender.flush,
     visitor: visitor.read,
     observe: watch,
+    consent(answer) {
+      if (silenced || answer === consent) return
+      if (answer === 'denied') void tracker.forget()
+      consent = answer
+      start()
+      if (allowed()) sender.wake(0)
+    },
     async forget() {
       generation++
       queue.forget()
@@ -273,6 +300,7 @@ export function assembleTracker({
     emit: emitter.emit,
     report,
     generation: () => generation,
+    allowed,
     guard,
   }
 }

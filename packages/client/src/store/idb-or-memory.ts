@@ -5,23 +5,34 @@ import type { QueueStore } from './queue-store.ts'
 /**
  * IndexedDB where it works, memory where it does not, also when it fails only now and then (no room left): what the one
  * refuses the other keeps, told once. Calls made before the database is open wait for it, in order.
+ *
+ * @param allowed - whether anything may be kept on the device now; the database is not opened before
  */
-export function createIdbOrMemoryStore(open: () => Promise<QueueStore>, report: Report): QueueStore {
+export function createIdbOrMemoryStore(
+  open: () => Promise<QueueStore>,
+  report: Report,
+  allowed: () => boolean = () => true,
+): QueueStore {
   const memory = createMemoryStore()
   let durable: QueueStore | undefined
-  let closed = false
-  const opening = open().then(
-    (store) => {
-      if (closed) store.close()
-      durable = store
-    },
-    (cause: unknown) => report('STORAGE_UNAVAILABLE', 'events are kept in memory', { cause }),
-  )
+  let opening: Promise<void> | undefined
   let opened = false
-  void opening.then(() => (opened = true))
+  let closed = false
+
+  async function start(): Promise<void> {
+    try {
+      durable = await open()
+      if (closed) durable.close()
+    } catch (cause) {
+      report('STORAGE_UNAVAILABLE', 'events are kept in memory', { cause })
+    }
+    opened = true
+  }
 
   /** Runs synchronously once open, so that a write made in a closing page has begun. */
   async function attempt<T>(work: (store: QueueStore) => Promise<T>): Promise<{ value: T } | undefined> {
+    if (!allowed()) return undefined
+    opening ??= start()
     if (!opened) await opening
     if (durable === undefined) return undefined
     try {

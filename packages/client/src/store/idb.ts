@@ -1,5 +1,5 @@
 import { MAX_EVENTS_PER_BATCH, type TrackedEvent } from '@attune/core'
-import { openDB, type DBSchema, type IDBPTransaction } from 'idb'
+import { deleteDB, openDB, type DBSchema, type IDBPTransaction } from 'idb'
 import { batchLength, type Batch } from '../batch.ts'
 import {
   MAX_QUEUED_EVENTS,
@@ -19,6 +19,11 @@ interface Schema extends DBSchema {
 
 type Name = 'events' | 'batches' | 'recent' | 'facts'
 const NAMES: readonly Name[] = ['events', 'batches', 'recent', 'facts']
+
+/** Removes the database, whoever has it open. Never rejects. */
+export async function deleteIdbStore(name: string): Promise<void> {
+  await deleteDB(name).catch(() => {})
+}
 
 /**
  * A queue that outlives page, tab and browser process, shared by all tabs of the origin.

@@ -1,0 +1,101 @@
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build, type Plugin } from 'esbuild'
+
+// What the client costs a page: bytes after gzip -9 of what a bundler's user gets from the published module, everything
+// it imports included (idb, core), and of the script-tag file.
+
+const manifest = import.meta.resolve('@attune/client/package.json')
+const folder = dirname(fileURLToPath(manifest))
+
+interface Output {
+  readonly code: string
+}
+interface Rollup {
+  readonly rollup: (options: object) => Promise<{
+    generate(options: object): Promise<{ output: readonly Output[] }>
+    close(): Promise<void>
+  }>
+}
+
+/** The files of dist/ as the package's own configuration makes them, without writing them: entry name → code. */
+async function builds(): Promise<Map<string, string>> {
+  const require = createRequire(manifest)
+  const { rollup } = (await import(pathToFileURL(require.resolve('rollup')).href)) as Rollup
+  const before = process.cwd()
+  process.chdir(folder)
+  try {
+    const { default: configs } = (await import(new URL('rollup.config.js', manifest).href)) as {
+      default: { input: string | Record<string, string>; output: object }[]
+    }
+    const files = new Map<string, string>()
+    for (const config of configs) {
+      const built = await rollup(config)
+      const { output } = await built.generate(config.output)
+      await built.close()
+      for (const file of output as readonly (Output & { fileName: string })[]) {
+        if (file.code !== undefined) files.set(file.fileName, file.code)
+      }
+    }
+    return files
+  } finally {
+    process.chdir(before)
+  }
+}
+
+const gzip = (code: string | Uint8Array): number => gzipSync(code, { level: 9 }).length
+
+/** Bundles and minifies one import as esbuild (and so Vite before it had oxc) does. */
+async function bundled(
+  files: ReadonlyMap<string, string>,
+  code: string,
+  external: string[] = [],
+): Promise<number> {
+  const published: Plugin = {
+    name: 'published',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^@attune\/client(\/.*)?$/ }, ({ path }) => ({
+        path: path === '@attune/client' ? 'index.js' : `${path.slice('@attune/client/'.length)}.js`,
+        namespace: 'dist',
+      }))
+      onResolve({ filter: /^\.\//, namespace: 'dist' }, ({ path }) => ({
+        path: path.slice(2),
+        namespace: 'dist',
+      }))
+      onLoad({ filter: /.*/, namespace: 'dist' }, ({ path }) => {
+        const contents = files.get(path)
+        return contents === undefined ? null : { contents, loader: 'js', resolveDir: folder }
+      })
+    },
+  }
+  const { outputFiles } = await build({
+    stdin: { contents: code, resolveDir: folder },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    conditions: ['@attune/source', 'module'],
+    external,
+    plugins: [published],
+    write: false,
+    logLevel: 'silent',
+  })
+  return gzip(outputFiles[0]?.contents ?? '')
+}
+
+/** @returns bytes after gzip; `limits` holds the budget of each figure */
+export async function run(_args: string[]): Promise<Record<string, unknown>> {
+  const files = await builds()
+  const capture = await bundled(files, `export { createTracker } from '@attune/client'`)
+  const full = await bundled(files, `export { createClient } from '@attune/client'`)
+  const iife = gzip(files.get('attune.js') ?? '')
+  return {
+    bench: 'size',
+    capture_gz: capture,
+    full_gz: full,
+    iife_gz: iife,
+    idb_gz: await bundled(files, `export { openDB } from 'idb'`),
+  }
+}
