@@ -77,7 +77,7 @@ const MAX_JOURNAL_BYTES = 16_000_000
 const MAX_DELTAS = 20_000
 const MAX_DELTA_BYTES = 512_000_000
 
-type Place = Pick<Snapshot, 'baseEpoch' | 'baseAt' | 'start'>
+type Place = Pick<Snapshot, 'baseEpoch' | 'start'>
 
 /** The change feed being read: from opening the ranges until a new base, or the end. */
 interface Reading {
@@ -146,10 +146,9 @@ export class Bridge implements ReleaseSource {
       random: seededRandom(1),
     })
     await writeArtifact(deps.folder.path, artifact)
-    const live = new LiveModel(model, at)
+    const live = new LiveModel(model)
     const place = {
       baseEpoch: 1,
-      baseAt: at,
       start: deps.start instanceof Date ? deps.start.getTime() : deps.start,
     }
     await deps.folder.save({ ...place, epoch: 1, delta: 0, live: live.state() })
@@ -165,10 +164,10 @@ export class Bridge implements ReleaseSource {
     const base = await readArtifact(deps.folder.path, snapshot.baseEpoch)
     const served =
       snapshot.epoch === snapshot.baseEpoch ? base : await readArtifact(deps.folder.path, snapshot.epoch)
-    const live = new LiveModel(modelOf(base), snapshot.baseAt, snapshot.live)
-    const { baseEpoch, baseAt, start } = snapshot
+    const live = new LiveModel(modelOf(base), snapshot.live)
+    const { baseEpoch, start } = snapshot
     const release = new Release(await signEpoch(deps, served), snapshot.delta)
-    const bridge = new Bridge(deps, live, { baseEpoch, baseAt, start }, release)
+    const bridge = new Bridge(deps, live, { baseEpoch, start }, release)
     for (const batch of batches) await bridge.#publish(batch, live.apply(batch))
     bridge.#report({ type: 'epoch', epoch: release.number, items: live.items, why: 'resumed' })
     return bridge
@@ -237,8 +236,8 @@ export class Bridge implements ReleaseSource {
       random: seededRandom(epoch),
     })
     await writeArtifact(folder.path, artifact)
-    const live = new LiveModel(model, at)
-    await this.#switch(artifact, live, { baseEpoch: epoch, baseAt: at, start: since })
+    const live = new LiveModel(model)
+    await this.#switch(artifact, live, { baseEpoch: epoch, start: since })
     this.#report({ type: 'epoch', epoch, items: live.items, why: 'adopted' })
   }
 
@@ -379,7 +378,7 @@ export class Bridge implements ReleaseSource {
     const { folder, now, makeScanner } = this.#deps
     const { manifest } = this.#release.epoch
     const at = now()
-    const artifact = await buildArtifact(this.#model.snapshot(at), {
+    const artifact = await buildArtifact(this.#model.snapshot(), {
       epoch,
       parent: manifest.epoch,
       created: new Date(at).toISOString(),

@@ -23,7 +23,7 @@ function counter(): {
     else map.set(key, total)
   }
   const sink: CountSink = {
-    step: (item, _at, sign) => add(steps, item, sign),
+    step: (item, sign) => add(steps, item, sign),
     pair: (source, target, units, sign) => add(pairs, `${source}>${target}`, sign * units),
     example: (history, target) => examples.push(`${history.map(({ item }) => item).join('')}→${target.item}`),
   }

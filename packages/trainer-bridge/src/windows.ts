@@ -30,8 +30,7 @@ const SWEEP_EVERY_MS = 60_000
 
 /** Takes what a batch changed. Every step and pair is told once; `sign` −1 takes an earlier one back. */
 export interface CountSink {
-  /** @param at - milliseconds since 1970, never later than the edge received it */
-  step(item: string, at: number, sign: 1 | -1): void
+  step(item: string, sign: 1 | -1): void
   /** @param units - {@link UNITS_PER_PAIR} / distance */
   pair(source: string, target: string, units: number, sign: 1 | -1): void
   /** A step with the steps of the same visit before it, oldest first; not taken back. */
@@ -85,7 +84,7 @@ export class Windows {
     for (const event of batch.events) {
       if (known.has(event.id) || !makesStep(event)) continue
       known.add(event.id)
-      // A clock ahead of the edge's would stretch visits and make trends of the future.
+      // A clock ahead of the edge's would stretch visits.
       visitor.events.push(slim(event, Math.min(event.at, batch.received)))
     }
     const before = visitor.steps
@@ -168,7 +167,7 @@ function tell(steps: readonly HistoryItem[], from: number, sign: 1 | -1, sink: C
     const previous = steps[index - 1]
     if (previous !== undefined && step.at - previous.at >= VISIT_GAP_MS) start = index
     if (index < from) continue
-    sink.step(step.item, step.at, sign)
+    sink.step(step.item, sign)
     for (let distance = 1; distance <= MAX_PAIR_DISTANCE && index - distance >= start; distance++) {
       const source = steps[index - distance]
       if (source !== undefined) sink.pair(source.item, step.item, UNITS_PER_PAIR / distance, sign)

@@ -11,16 +11,18 @@ export interface BaseTables {
   readonly trend: Float32Array
 }
 
-/** Clicks of this long ago weigh half in `trend`. */
-export const TREND_HALF_LIFE_MS: number = 6 * 3_600_000
+/** Fewer clicks than this are no trend. */
+const MIN_TREND_CLICKS = 200
 /** An edge's value may differ from the decayed one by this share before it is sent again. */
 const TREND_TOLERANCE = 0.2
-/** Half-lives after which weights are brought back to 1, far from the end of double precision. */
-const REBASE_HALF_LIVES = 200
+/** Weights are brought back to 1 when a click weighs e to this, far from the end of double precision. */
+const MAX_EXPONENT = 100
 
 /** Live counts as plain data, for the checkpoint; `pairs` is flat: source, target, units. */
 export interface CountsState {
-  readonly trendFrom: number
+  /** Clicks counted into the trend since weights were last brought back to 1. */
+  readonly trendClicks: number
+  readonly trendBase: number
   readonly pairs: Float64Array
   /** row, steps, trend weight */
   readonly steps: Float64Array
@@ -34,10 +36,12 @@ export interface CountsState {
 export class Counts {
   readonly #base: BaseTables
   readonly #neighbours: number
-  /** Time the base's trend is of, milliseconds since 1970. */
-  readonly #baseAt: number
-  /** Time at which a click weighs 1 in `#trend`. */
-  #trendFrom: number
+  /** The trend is of about so many clicks: as many as the trained one, so that the ranker meets what it was fitted to. */
+  readonly #window: number
+  /** Clicks since weights were 1. */
+  #clicks: number
+  /** What the base's trend is multiplied with. */
+  #baseWeight: number
   readonly #pairs = new Map<number, Map<number, number>>()
   readonly #sums = new Map<number, number>()
   readonly #steps = new Map<number, number>()
@@ -46,11 +50,15 @@ export class Counts {
   #sent: Float32Array
   #cursor = 0
 
-  constructor(base: BaseTables, neighbours: number, baseAt: number, state?: CountsState) {
+  constructor(base: BaseTables, neighbours: number, state?: CountsState) {
     this.#base = base
     this.#neighbours = neighbours
-    this.#baseAt = baseAt
-    this.#trendFrom = state?.trendFrom ?? baseAt
+    this.#window = Math.max(
+      MIN_TREND_CLICKS,
+      base.trend.reduce((sum, count) => sum + count, 0),
+    )
+    this.#clicks = state?.trendClicks ?? 0
+    this.#baseWeight = state?.trendBase ?? 1
     this.#sent = base.trend.slice()
     if (state === undefined) return
     for (let at = 0; at < state.pairs.length; at += 3) {
@@ -69,7 +77,12 @@ export class Counts {
     }
     const steps: number[] = []
     for (const [row, count] of this.#steps) steps.push(row, count, this.#trend.get(row) ?? 0)
-    return { trendFrom: this.#trendFrom, pairs: Float64Array.from(pairs), steps: Float64Array.from(steps) }
+    return {
+      trendClicks: this.#clicks,
+      trendBase: this.#baseWeight,
+      pairs: Float64Array.from(pairs),
+      steps: Float64Array.from(steps),
+    }
   }
 
   /** @param units - in 1/2,520 of a count; negative takes back */
@@ -82,12 +95,20 @@ export class Counts {
     this.#sums.set(source, (this.#sums.get(source) ?? 0) + units)
   }
 
-  /** @param at - milliseconds since 1970 */
-  addStep(row: number, at: number, sign: 1 | -1): void {
+  /**
+   * Counts a step, or takes the newest back.
+   *
+   * The trend is an exponential window over clicks, not hours: it says what the newest clicks are about whether the site
+   * is busy or not. Every click makes all before it lighter by 1/window; kept as weights that grow, so that only one row
+   * is touched.
+   */
+  addStep(row: number, sign: 1 | -1): void {
     this.#steps.set(row, (this.#steps.get(row) ?? 0) + sign)
-    this.#rebaseTrend(at)
-    const weight = 2 ** ((at - this.#trendFrom) / TREND_HALF_LIFE_MS)
+    if (sign === 1) this.#clicks++
+    const weight = Math.exp(this.#clicks / this.#window)
     this.#trend.set(row, Math.max(0, (this.#trend.get(row) ?? 0) + sign * weight))
+    if (sign === -1) this.#clicks--
+    if (this.#clicks / this.#window > MAX_EXPONENT) this.#rebaseTrend()
   }
 
   /** Live count of a pair in units, without the base. */
@@ -109,13 +130,9 @@ export class Counts {
     return (this.#base.popularity[row] ?? 0) + (this.#steps.get(row) ?? 0)
   }
 
-  trend(row: number, now: number): number {
-    const base = this.#base.trend[row] ?? 0
-    const live = this.#trend.get(row) ?? 0
-    return (
-      base * 2 ** (Math.min(0, this.#baseAt - now) / TREND_HALF_LIFE_MS) +
-      live * 2 ** ((this.#trendFrom - now) / TREND_HALF_LIFE_MS)
-    )
+  trend(row: number): number {
+    const weights = this.#baseWeight * (this.#base.trend[row] ?? 0) + (this.#trend.get(row) ?? 0)
+    return weights * Math.exp(-this.#clicks / this.#window)
   }
 
   /** The row of the table as an edge should hold it, written at `row` of `out`; the sum over all targets returned. */
@@ -140,9 +157,9 @@ export class Counts {
     return (srSums[source] ?? 0) + (this.#sums.get(source) ?? 0) / UNITS_PER_PAIR
   }
 
-  /** Notes that edges are told this row's trend as of `now`. */
-  markSent(row: number, now: number): number {
-    const value = this.trend(row, now)
+  /** Notes that edges are told this row's trend. */
+  markSent(row: number): number {
+    const value = this.trend(row)
     if (row >= this.#sent.length) {
       const larger = new Float32Array(Math.ceil(row * 1.1) + 256)
       larger.set(this.#sent)
@@ -156,21 +173,21 @@ export class Counts {
    * Rows whose trend has decayed away from what edges hold; looks at `examined` rows from where it stopped last time.
    * Nothing else changes a row that nobody clicks, so this is what makes trends end.
    */
-  staleTrends(now: number, items: number, examined: number, limit: number): number[] {
+  staleTrends(items: number, examined: number, limit: number): number[] {
     const stale: number[] = []
     for (let count = 0; count < Math.min(examined, items) && stale.length < limit; count++) {
       const row = this.#cursor++ % items
       const sent = this.#sent[row] ?? 0
-      if (sent > 0.01 && Math.abs(sent - this.trend(row, now)) > TREND_TOLERANCE * sent) stale.push(row)
+      if (sent > 0.01 && Math.abs(sent - this.trend(row)) > TREND_TOLERANCE * sent) stale.push(row)
     }
     this.#cursor %= Math.max(1, items)
     return stale
   }
 
-  #rebaseTrend(at: number): void {
-    const halfLives = (at - this.#trendFrom) / TREND_HALF_LIFE_MS
-    if (halfLives < REBASE_HALF_LIVES) return
-    for (const [row, weight] of this.#trend) this.#trend.set(row, weight * 2 ** -halfLives)
-    this.#trendFrom = at
+  #rebaseTrend(): void {
+    const factor = Math.exp(-this.#clicks / this.#window)
+    for (const [row, weight] of this.#trend) this.#trend.set(row, weight * factor)
+    this.#baseWeight *= factor
+    this.#clicks = 0
   }
 }

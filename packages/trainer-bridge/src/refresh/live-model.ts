@@ -86,10 +86,9 @@ export class LiveModel {
   #dirtyPairs = new Set<number>()
   #dirtySteps = new Set<number>()
 
-  /** @param baseAt - when the base was trained, milliseconds since 1970 */
-  constructor(base: TrainedModel, baseAt: number, state?: LiveState) {
+  constructor(base: TrainedModel, state?: LiveState) {
     this.base = base
-    this.counts = new Counts(base.tables, base.neighbours, baseAt, state?.counts)
+    this.counts = new Counts(base.tables, base.neighbours, state?.counts)
     this.#windows = state === undefined ? new Windows() : Windows.from(state.windows)
     this.#ids = [...base.ids, ...(state?.newItems ?? [])]
     this.#rowOf = new Map(this.#ids.map((id, row) => [id, row]))
@@ -154,7 +153,7 @@ export class LiveModel {
     const known = this.items
     const examples: RowExample[] = []
     const sink: CountSink = {
-      step: (item, at, sign) => this.#step(item, at, sign),
+      step: (item, sign) => this.#step(item, sign),
       pair: (source, target, units, sign) => this.#pair(source, target, sign * units),
       example: (history, target) => examples.push(this.#example(history, target)),
     }
@@ -168,10 +167,10 @@ export class LiveModel {
     }
     this.#learn(examples.slice(-MAX_EXAMPLES), seededRandom(Math.imul(batch.seq, 0x9e37_79b1)))
     this.#seq = batch.seq
-    for (const row of this.counts.staleTrends(batch.at, this.items, TRENDS_EXAMINED, TRENDS_RESENT)) {
+    for (const row of this.counts.staleTrends(this.items, TRENDS_EXAMINED, TRENDS_RESENT)) {
       this.#dirtySteps.add(row)
     }
-    return { items: this.#ids.slice(known), content: this.#changed(batch.at) }
+    return { items: this.#ids.slice(known), content: this.#changed() }
   }
 
   state(): LiveState {
@@ -193,8 +192,8 @@ export class LiveModel {
     }
   }
 
-  /** The model as of `now`, as if it had been trained: what a full epoch is built from. */
-  snapshot(now: number): TrainedModel {
+  /** The model as it is now, as if it had been trained: what a full epoch is built from. */
+  snapshot(): TrainedModel {
     const { dim, neighbours: k } = this.base
     const n = this.items
     const tables = {
@@ -210,7 +209,7 @@ export class LiveModel {
       if (row < this.base.ids.length && this.counts.targets(row) === undefined) this.#copyRow(row, tables)
       else tables.srSums[row] = this.counts.writeRow(row, out, row)
       tables.popularity[row] = this.counts.popularity(row)
-      tables.trend[row] = this.counts.markSent(row, now)
+      tables.trend[row] = this.counts.markSent(row)
     }
     return { ...this.base, ids: [...this.#ids], factors: this.#factors.slice(0, n * dim), tables }
   }
@@ -247,9 +246,9 @@ export class LiveModel {
     this.#factors = larger
   }
 
-  #step(item: string, at: number, sign: 1 | -1): void {
+  #step(item: string, sign: 1 | -1): void {
     const row = this.#row(item)
-    this.counts.addStep(row, at, sign)
+    this.counts.addStep(row, sign)
     this.#dirtySteps.add(row)
   }
 
@@ -309,11 +308,11 @@ export class LiveModel {
     return row >= this.base.ids.length && this.counts.steps(row) < PLACED_BELOW
   }
 
-  #changed(now: number): DeltaContent {
+  #changed(): DeltaContent {
     return {
       ...(this.#dirtyFactors.size > 0 && { factors: this.#factorRows() }),
       ...(this.#dirtyPairs.size > 0 && { neighbours: this.#neighbourRows() }),
-      ...(this.#dirtySteps.size > 0 && { popularity: this.#popularityRows(now) }),
+      ...(this.#dirtySteps.size > 0 && { popularity: this.#popularityRows() }),
     }
   }
 
@@ -340,12 +339,12 @@ export class LiveModel {
     }
   }
 
-  #popularityRows(now: number): PopularityRows {
+  #popularityRows(): PopularityRows {
     const rows = Uint32Array.from(this.#dirtySteps).sort()
     return {
       rows,
       popularity: Float32Array.from(rows, (row) => this.counts.popularity(row)),
-      trend: Float32Array.from(rows, (row) => this.counts.markSent(row, now)),
+      trend: Float32Array.from(rows, (row) => this.counts.markSent(row)),
     }
   }
 }

@@ -6,8 +6,6 @@ import type { LiveState } from '../refresh/live-model.ts'
 export interface Snapshot {
   /** Epoch of the artifact that is the base. */
   readonly baseEpoch: number
-  /** When the base was trained, milliseconds since 1970. */
-  readonly baseAt: number
   /** Where ranges without a continuation start; a time in milliseconds since 1970. */
   readonly start: 'beginning' | 'now' | number
   /** Epoch edges are sent deltas to. */
@@ -25,7 +23,13 @@ const FORMAT = 1
 export function writeSnapshot(snapshot: Snapshot): Uint8Array {
   const { live, ...place } = snapshot
   const { counts, factorRows, factors, ...rest } = live
-  const meta = JSON.stringify({ format: FORMAT, ...place, live: rest, trendFrom: counts.trendFrom })
+  const meta = JSON.stringify({
+    format: FORMAT,
+    ...place,
+    live: rest,
+    trendClicks: counts.trendClicks,
+    trendBase: counts.trendBase,
+  })
   const vector = (data: TensorData): Tensor => ({ shape: [data.length], data })
   return writeSafetensors({
     meta: vector(new TextEncoder().encode(meta)),
@@ -46,18 +50,20 @@ export function readSnapshot(bytes: Uint8Array): Snapshot {
       'live'
     > & {
       format: number
-      trendFrom: number
+      trendClicks: number
+      trendBase: number
       live: Omit<LiveState, 'counts' | 'factorRows' | 'factors'>
     }
     if (meta.format !== FORMAT) throw new Error(`format ${meta.format}, this version reads ${FORMAT}`)
-    const { format, trendFrom, live, ...place } = meta
+    const { format, trendClicks, trendBase, live, ...place } = meta
     void format
     return {
       ...place,
       live: {
         ...live,
         counts: {
-          trendFrom,
+          trendClicks,
+          trendBase,
           pairs: doublesOf(take(tensors, 'pairs', Uint8Array)),
           steps: doublesOf(take(tensors, 'steps', Uint8Array)),
         },
