@@ -13,6 +13,10 @@ import { environmentOf, type EdgeOptions, type RunningEdge } from './host/option
 
 const MAX_FILE_BYTES = 2_000_000_000
 const CLOSE_GRACE_MS = 5_000
+/** A whole request must have arrived by then; an artifact file over a slow line needs minutes. */
+const REQUEST_TIMEOUT_MS = 300_000
+/** Of silence on a connection in the middle of a request. */
+const SILENCE_TIMEOUT_MS = 15_000
 
 /** Starts the edge in this process; models live in `options.persist`, or in a folder that goes with the edge. */
 export async function startNodeEdge(options: EdgeOptions): Promise<RunningEdge> {
@@ -89,6 +93,10 @@ export async function serveNode(
       },
     )
     started.once('error', reject)
+    if ('requestTimeout' in started) {
+      started.requestTimeout = REQUEST_TIMEOUT_MS
+      started.timeout = SILENCE_TIMEOUT_MS
+    }
   })
   const { port } = server.address() as AddressInfo
   return {

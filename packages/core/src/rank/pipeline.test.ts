@@ -185,3 +185,16 @@ test('the scan and the neighbours find what an exhaustive ranking of all candida
   const found = new Set((await rankerInput(model, history, engine, undefined, [], scratch)).rows)
   expect(exact.filter(({ row }) => !found.has(row))).toEqual([])
 })
+
+test('floats given back are lent again, whole; a longer wish gets new ones', () => {
+  const set = new CandidateSet()
+  const first = set.borrow(100)
+  set.giveBack(first)
+  const second = set.borrow(60)
+  expect([second.length, second.buffer]).toEqual([60, first.buffer])
+  const third = set.borrow(60)
+  expect(third.buffer).not.toBe(first.buffer)
+  set.giveBack(second)
+  expect(set.borrow(100).buffer).toBe(first.buffer)
+  expect(set.borrow(101).length).toBe(101)
+})

@@ -112,6 +112,8 @@ export async function rankHistory(
     return { rows: [], scores: [], delta: input.delta, engine: engine.name, considered: 0 }
   }
   const scores = await engine.score(input)
+  scratch.giveBack(input.candidates)
+  scratch.giveBack(input.features)
   if (scores.length !== input.count) {
     throw new CodedError(
       'RANK_SCORES_MISSHAPEN',
@@ -163,9 +165,9 @@ function gather(
 ): Pick<PreparedInput, 'count' | 'rows' | 'features' | 'context' | 'candidates'> {
   const { dim, factors } = model
   const rows = set.rows.slice()
-  const features = new Float32Array(rows.length * FEATURES)
+  const features = set.borrow(rows.length * FEATURES)
   const context = computeFeatures(model, history, rows, set.placeOf, features)
-  const candidates = new Float32Array(rows.length * dim)
+  const candidates = set.borrow(rows.length * dim)
   for (let place = 0; place < rows.length; place++) {
     const at = rows[place]! * dim
     candidates.set(factors.subarray(at, at + dim), place * dim)

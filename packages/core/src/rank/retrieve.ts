@@ -10,6 +10,8 @@ export const SCAN_RESCORED = 256
 /** Popular rows added so that a short history still has something to choose from. */
 export const POPULAR_ADDED = 50
 export const MAX_RETRIEVED = 600
+/** Buffers kept for the next requests: two each, for some requests at once. */
+const MAX_FREE = 8
 
 /**
  * Set of candidate rows that answers "which place has this row" in O(1) and is emptied in O(1).
@@ -21,6 +23,7 @@ export class CandidateSet {
   #stamp = 0
   #rows = new Uint32Array(MAX_RETRIEVED)
   #size = 0
+  readonly #free: Float32Array[] = []
 
   /** Empties the set for a model of `items` rows. */
   reset(items: number): void {
@@ -55,6 +58,21 @@ export class CandidateSet {
   ban(row: number): void {
     this.#stamps[row] = this.#stamp
     this.#places[row] = -1
+  }
+
+  /**
+   * `length` floats of any content, out of those given back where they suffice: 100 KB of garbage a request would
+   * otherwise make up most of a server's memory.
+   */
+  borrow(length: number): Float32Array {
+    const at = this.#free.findIndex((buffer) => buffer.length >= length)
+    const [found] = at < 0 ? [] : this.#free.splice(at, 1)
+    return (found ?? new Float32Array(length)).subarray(0, length)
+  }
+
+  /** Takes borrowed floats back; nobody may use them from now on. */
+  giveBack(floats: Float32Array): void {
+    if (this.#free.length < MAX_FREE) this.#free.push(new Float32Array(floats.buffer as ArrayBuffer))
   }
 
   readonly placeOf = (row: number): number => (this.#stamps[row] === this.#stamp ? this.#places[row]! : -1)
