@@ -11,6 +11,7 @@ import {
   trainLocal,
   writeArtifact,
   type Artifact,
+  type TrainingData,
   type TrainProgress,
 } from '@attune/trainer-bridge'
 
@@ -29,6 +30,11 @@ export interface Cached {
  * training that was interrupted goes on from its last checkpoint.
  */
 export async function trainedArtifact(data: string): Promise<Cached> {
+  return trainedOn(await loadSessions(data))
+}
+
+/** The same for visits in memory. */
+export async function trainedOn(data: TrainingData): Promise<Cached> {
   const key = await digest(data)
   const folder = join(ROOT, '.cache', 'replay', key)
   const done = join(folder, 'trained.json')
@@ -43,7 +49,7 @@ export async function trainedArtifact(data: string): Promise<Cached> {
   const started = performance.now()
   const seconds = () => before + (performance.now() - started) / 1_000
   let shown = 0
-  const model = await trainLocal(await loadSessions(data), {
+  const model = await trainLocal(data, {
     ...OPTIONS,
     checkpointFolder: join(folder, 'checkpoints'),
     onProgress: (progress) => {
@@ -81,9 +87,9 @@ function show({ phase, iteration, iterations, loss, hr20, secondsLeft }: TrainPr
 }
 
 /** Of the data, the options and everything that trains. */
-async function digest(data: string): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify(OPTIONS))
-  hash.update(await readFile(join(data, 'train.txt.gz')))
+async function digest({ ids, offsets, rows }: TrainingData): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([OPTIONS, ids]))
+  hash.update(offsets).update(rows)
   for (const folder of [join(TRAINER, 'src', 'train'), join(TRAINER, 'kernels')]) {
     const names = (await readdir(folder)).filter((name) => name.endsWith('.ts') && !name.includes('.test.'))
     for (const name of names.sort()) hash.update(await readFile(join(folder, name)))

@@ -17,10 +17,18 @@ export {
   type Signer,
   type SigningKey,
 } from './artifact/sign.ts'
-export { Bridge, type BridgeLimits, type BridgeStatus } from './bridge.ts'
+export { Bridge, type BridgeLimits, type BridgeStatus, type NewBase } from './bridge.ts'
 export { BridgeError, type BridgeErrorCode } from './error.ts'
 export { EdgeClient, EdgeProblem, type Acknowledged, type EdgeTarget } from './push/edge-client.ts'
 export { deliver, type Delivery } from './push/deliver.ts'
 export type { EdgeStatus } from './push/follow.ts'
+export {
+  LiveModel,
+  type FeedPage,
+  type LiveState,
+  type MicroBatch,
+  type ModelChange,
+} from './refresh/live-model.ts'
 export { startBridge, type BridgeOptions } from './start.ts'
 export * from './train/index.ts'
+export { Windows, type CountSink, type StoredBatch, type WindowsState } from './windows.ts'
