@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs'
+import { build } from 'esbuild'
+import type { BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Client } from './client.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { bundleScript } from './web-testing/bundle.ts'
+import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
+
+const executable = findBrowser('chromium')
+const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+
+/** The code fence that contains `mark`. */
+function recipe(language: string, mark: string): string {
+  const fences = [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
+    (match) => match[1] ?? '',
+  )
+  const found = fences.filter((code) => code.includes(mark))
+  if (found.length !== 1)
+    throw new Error(`expected one ${language} recipe with ${mark}, found ${found.length}`)
+  return found[0] ?? ''
+}
+
+describe.skipIf(executable === undefined)(`the README's recipes, run as they are${skipped}`, () => {
+  let server: WireServer
+  let browser: RunningChromium
+  let context: BrowserContext
+  const profile = temporaryProfile()
+  const local = (code: string) =>
+    code.replaceAll('https://edge.example.com', server.endpoint).replaceAll('public-site-key', 'public-key')
+
+  beforeAll(async () => {
+    server = await startWireServer()
+    server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
+    server.files.set('/items.json', {
+      type: 'application/json',
+      text: JSON.stringify([
+        { id: 'sku-0', name: 'Cup', url: '/p/sku-0' },
+        { id: 'sku-1', name: 'Pot', url: '/p/sku-1' },
+      ]),
+    })
+    browser = await startChromium(executable as string, profile.path)
+  })
+  afterAll(async () => {
+    await browser.close()
+    await server.close()
+    profile.remove()
+  })
+  beforeEach(async () => {
+    server.reset()
+    context = await browser.browser.newContext()
+  })
+  afterEach(() => context.close())
+
+  async function open(html: string): Promise<Page> {
+    server.files.set('/', { type: 'text/html', text: `<!doctype html><title>recipe</title>${local(html)}` })
+    const page = await context.newPage()
+    await page.goto(server.origin)
+    return page
+  }
+  const told = () => server.events().filter((event) => event.kind !== 'impression')
+
+  test('script tag', async () => {
+    const page = await open(recipe('html', '<ul data-attune-slot="popular">'))
+    await page.click('text=Kettle')
+    await expect.poll(told).toMatchObject([{ kind: 'click', item: 'sku-2', slot: 'popular', position: 1 }])
+  })
+
+  test('calls before load', async () => {
+    const page = await open(recipe('html', "['track', 'purchase'"))
+    const logged = page.waitForEvent('console', (message) => message.text().startsWith('stored'))
+    await expect.poll(told).toMatchObject([{ kind: 'purchase', item: 'sku-2', value: 39.9 }])
+    await logged
+  })
+
+  test('a slot with a template', async () => {
+    const page = await open(recipe('html', '<template>'))
+    await expect
+      .poll(() =>
+        page.$$eval('li a', (all) => all.map((link) => [link.textContent, link.getAttribute('href')])),
+      )
+      .toEqual([
+        ['Cup', '/p/sku-0'],
+        ['Pot', '/p/sku-1'],
+      ])
+  })
+
+  test('a slot with a render function', async () => {
+    const page = await open(recipe('html', 'render:'))
+    await expect
+      .poll(() => page.$$eval('li', (all) => all.map((card) => card.textContent)))
+      .toEqual(['SKU-0'])
+  })
+
+  test('consent banner', async () => {
+    const page = await open(recipe('html', 'data-consent="pending"'))
+    await page.waitForFunction(() => !Array.isArray(window.attune))
+    await page.click('text=Green tea')
+    await page.evaluate(() => (window.attune as Client).flush())
+    expect(told()).toEqual([])
+    await page.click('#accept')
+    await expect.poll(told).toMatchObject([{ kind: 'click', item: 'sku-1' }])
+  })
+
+  test('module', async () => {
+    server.rank = (request) => ({
+      ...ranked(request),
+      ...(request.slot === 'for-you' && {
+        items: [{ id: 'sku-4', score: 1, because: { item: 'sku-1', kind: 'add-to-cart' as const } }],
+      }),
+    })
+    const { outputFiles } = await build({
+      stdin: {
+        contents: local(recipe('ts', 'createClient({')),
+        loader: 'ts',
+        resolveDir: import.meta.dirname,
+      },
+      alias: { '@attune/client': `${import.meta.dirname}/index.ts` },
+      conditions: ['@attune/source'],
+      bundle: true,
+      format: 'esm',
+      write: false,
+    })
+    const logged: string[] = []
+    const page = await open('')
+    page.on('console', (message) => logged.push(message.text()))
+    await page.addScriptTag({ type: 'module', content: outputFiles[0]?.text ?? '' })
+    await expect.poll(() => logged).toEqual(['sku-4 sku-1', '[sku-3, sku-2, sku-1]'])
+    await expect.poll(told).toMatchObject([
+      { kind: 'add-to-cart', item: 'sku-1', value: 12.5 },
+      { kind: 'search', query: 'green tea' },
+    ])
+    expect(server.ranks).toMatchObject([
+      { slot: 'for-you', k: 8, recent: [{ item: 'sku-1' }, { query: 'green tea' }] },
+      { slot: 'category', candidates: ['sku-1', 'sku-2', 'sku-3'] },
+    ])
+  })
+})
