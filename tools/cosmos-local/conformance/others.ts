@@ -98,8 +98,16 @@ export async function runJava(): Promise<SuiteResult> {
   }
 }
 
+const SPARK_PACKAGES: readonly string[] = [
+  'pyspark==4.0.1',
+  'cosmosdb-spark-datasource==1.0.0',
+  'pyarrow==17.0.0',
+  'pandas==2.2.3',
+  'numpy==1.26.4',
+]
+
 export async function runSpark(): Promise<SuiteResult> {
-  const program = await python('python-spark', ['pyspark==4.0.1', 'cosmosdb-spark-datasource==1.0.0'])
+  const program = await python('python-spark', SPARK_PACKAGES)
   return withServer(async (cosmos) => {
     const env = { PYSPARK_PYTHON: program, SPARK_LOCAL_IP: '127.0.0.1' }
     return resultIn(await run(program, ['spark/suite.py', cosmos.endpoint, cosmos.key], env))
