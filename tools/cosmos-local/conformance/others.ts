@@ -12,7 +12,12 @@ const CACHE: string = join(HERE, '../../../.cache')
 const SUITE_TIMEOUT_MS = 600_000
 
 /** Runs a program to its end; what it printed. */
-function run(command: string, args: readonly string[], env: Record<string, string> = {}, cwd: string = HERE): Promise<string> {
+function run(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  cwd: string = HERE,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
@@ -76,7 +81,12 @@ export async function runJava(): Promise<SuiteResult> {
   await mkdir(classes, { recursive: true })
   if (!existsSync(classpathFile)) {
     process.stderr.write('fetching the Java client\n')
-    await run('mvn', ['-q', '-B', 'dependency:build-classpath', `-Dmdep.outputFile=${classpathFile}`], {}, folder)
+    await run(
+      'mvn',
+      ['-q', '-B', 'dependency:build-classpath', `-Dmdep.outputFile=${classpathFile}`],
+      {},
+      folder,
+    )
   }
   const { readFile } = await import('node:fs/promises')
   const classpath = (await readFile(classpathFile, 'utf8')).trim()
@@ -88,7 +98,15 @@ export async function runJava(): Promise<SuiteResult> {
       const store = join(scratch, 'trust.p12')
       await writeFile(certificate, cosmos.certificate ?? '')
       const importing = ['-importcert', '-noprompt', '-alias', 'cosmos-local', '-file', certificate]
-      await run('keytool', [...importing, '-keystore', store, '-storetype', 'PKCS12', '-storepass', 'changeit'])
+      await run('keytool', [
+        ...importing,
+        '-keystore',
+        store,
+        '-storetype',
+        'PKCS12',
+        '-storepass',
+        'changeit',
+      ])
       const trust = [`-Djavax.net.ssl.trustStore=${store}`, '-Djavax.net.ssl.trustStorePassword=changeit']
       const args = [...trust, '-cp', `${classes}:${classpath}`, 'Suite', cosmos.tlsEndpoint ?? '', cosmos.key]
       return resultIn(await run('java', args))

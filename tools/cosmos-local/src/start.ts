@@ -100,6 +100,7 @@ export async function startCosmosLocal(options: CosmosLocalOptions = {}): Promis
     clock,
     ignoreSessionTokens: options.plantedBug === 'ignore-session-tokens',
   })
+  account.restoreTopology()
   const host = options.host ?? '127.0.0.1'
   const admin = { account, faults: new Faults(options.random ?? Math.random), meter: new Meter(clock) }
   const hooks = adminHooks(admin, options.throttle ?? false)

@@ -56,7 +56,7 @@ export function adminApi(
     case 'POST regions':
       return changeRegion(admin.account, regionNamed(admin.account, second ?? ''), given)
     case 'POST failover':
-      admin.account.replication.failOver(regionNamed(admin.account, String(given['region'] ?? '')))
+      admin.account.failOver(regionNamed(admin.account, String(given['region'] ?? '')))
       return accountReport(admin.account)
     case 'POST containers':
       if (fourth === 'split') return split(admin.account, containerNamed(admin.account, second, third), given)

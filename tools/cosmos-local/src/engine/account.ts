@@ -34,6 +34,25 @@ export class Account {
     this.options = options
   }
 
+  /** The region and version of the last failover, which outlive a restart. */
+  restoreTopology(): void {
+    const row = this.db.prepare("SELECT value FROM settings WHERE name = 'topology'").get()
+    if (row === undefined) return
+    const [version, name] = JSON.parse(String(row['value'])) as [number, string]
+    const region = this.replication.regions.find((one) => one.name === name)
+    if (region !== undefined) this.replication.writeRegion = region
+    this.replication.version = version
+  }
+
+  /** Another region takes the writes. */
+  failOver(to: Region): void {
+    const version = this.replication.version + 1
+    this.db
+      .prepare("INSERT OR REPLACE INTO settings VALUES('topology', ?)")
+      .run(JSON.stringify([version, to.name]))
+    this.replication.failOver(to)
+  }
+
   nowMs(): number {
     return this.options.clock()
   }
