@@ -10,6 +10,8 @@ export type BridgeErrorCode =
   | 'CONTAINER_MISSING' // database or container of the events does not exist
   | 'PUSH_REFUSED' // an edge answered with a problem that trying again does not cure
   | 'PUSH_UNACKNOWLEDGED' // not every edge acknowledged in time
+  | 'DOCTOR_FOUND' // a check of `attune doctor` failed
+  | 'IMPORT_MALFORMED' // a click log that does not fit the mapping
   | 'EDGE_UNREACHABLE' // no answer, or one that is not the protocol's
 
 /** The bridge cannot go on with what it was asked. */

@@ -3,7 +3,7 @@ import type { FeedPage } from './refresh/live-model.ts'
 /** Events that may wait before readers are held back. */
 const MAX_WAITING_EVENTS = 20_000
 /** Events of one micro-batch: about what can be taken in within its 500 ms. */
-const MAX_BATCH_EVENTS = 5_000
+const MAX_BATCH_EVENTS = 2_500
 
 /** Pages between the readers and the model: readers wait when it is full, the model when it is empty. */
 export class Inbox {

@@ -37,6 +37,21 @@ function launch(env: Record<string, string>): { child: ChildProcess; output: () 
   return { child, output: () => text }
 }
 
+async function cli(argv: string[], env: Record<string, string> = {}) {
+  const lines: string[] = []
+  const code = await runCli(argv, {
+    env,
+    out: (text) => lines.push(text),
+    err: (text) => lines.push(text),
+    status: undefined,
+    fetch,
+    now: Date.now,
+    signal: new AbortController().signal,
+  })
+  const json = () => JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>
+  return { code, text: lines.join('\n'), json }
+}
+
 test('the service starts from an artifact folder, tells health and metrics, and ends in order on SIGTERM', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'attune-service-'))
   cleanup.push(() => rm(folder, { recursive: true, force: true }))
@@ -57,7 +72,7 @@ test('the service starts from an artifact folder, tells health and metrics, and 
       random: seededRandom(1),
     }),
   )
-  const { child, output } = launch({
+  const settings = {
     COSMOS_ENDPOINT: cosmos.endpoint,
     COSMOS_KEY: cosmos.key,
     ATTUNE_EDGES: edge.url,
@@ -67,7 +82,10 @@ test('the service starts from an artifact folder, tells health and metrics, and 
     ATTUNE_INITIAL: join(folder, 'initial'),
     HOST: '127.0.0.1',
     PORT: '0',
-  })
+  }
+  const examined = await cli(['doctor', '--json'], settings)
+  expect(examined.json()).toMatchObject({ ok: true })
+  const { child, output } = launch(settings)
   const health = await vi.waitFor(() => {
     const url = /"health":"([^"]+)"/.exec(output())?.[1]
     expect(url, output()).toBeDefined()
@@ -88,20 +106,8 @@ test('the service starts from an artifact folder, tells health and metrics, and 
     expect(text).toContain(`attune_edge_state{edge="${edge.url}",state="current"} 1`)
   })
   // A model trained anew, handed over by the operator's command, is the next epoch.
-  const handed: string[] = []
-  const handedCode = await runCli(
-    ['push', '--artifact', join(folder, 'initial'), '--bridge', join(folder, 'state')],
-    {
-      env: {},
-      out: (text) => handed.push(text),
-      err: (text) => handed.push(text),
-      status: undefined,
-      fetch,
-      now: Date.now,
-      signal: new AbortController().signal,
-    },
-  )
-  expect([handedCode, handed.join()]).toEqual([0, expect.stringContaining('handed to the bridge')])
+  const handed = await cli(['push', '--artifact', join(folder, 'initial'), '--bridge', join(folder, 'state')])
+  expect([handed.code, handed.text]).toEqual([0, expect.stringContaining('handed to the bridge')])
   await vi.waitFor(() => expect(edge.model?.epoch).toBe(2), 10_000)
   await vi.waitFor(async () => expect(await readdir(join(folder, 'state'))).not.toContain('next'), 10_000)
 
@@ -110,6 +116,29 @@ test('the service starts from an artifact folder, tells health and metrics, and 
   const [code] = (await once(child, 'exit')) as [number]
   expect(code).toBe(0)
   expect(Date.now() - started).toBeLessThan(20_000)
+})
+
+test('doctor finds a signing key the edge does not trust, a missing container and an edge that is away', async () => {
+  const cosmos = await startCosmosLocal({ port: 0 })
+  cleanup.push(() => cosmos.close())
+  const edge = await startStagedEdge((await createSigner(await generateSigningKey())).publicJwk)
+  cleanup.push(() => edge.close())
+  edge.stage = (method) =>
+    method === 'PUT' ? { status: 401, code: 'ARTIFACT_SIGNATURE_INVALID' } : undefined
+  const examined = await cli(['doctor', '--json'], {
+    COSMOS_ENDPOINT: cosmos.endpoint,
+    COSMOS_KEY: cosmos.key,
+    ATTUNE_EDGES: `${edge.url},http://127.0.0.1:9`,
+    ATTUNE_PUSH_KEY: edge.pushKey,
+    ATTUNE_SIGNING_KEY: JSON.stringify(await generateSigningKey()),
+    ATTUNE_FOLDER: join(tmpdir(), 'attune-none'),
+  })
+  expect(examined.code).toBe(1)
+  const { issues } = examined.json()['error'] as { issues: { path: string; message: string }[] }
+  const found = new Map(issues.map(({ path, message }) => [path, message]))
+  expect([...found.keys()]).toEqual(['cosmos', 'model', edge.url, 'http://127.0.0.1:9'])
+  expect(found.get('cosmos')).toContain('CONTAINER_MISSING')
+  expect(found.get(edge.url)).toContain('ATTUNE_VERIFY_KEYS')
 })
 
 test('settings that are wrong end it with code 1 and all of them on standard error', async () => {

@@ -2,13 +2,23 @@ import { parseArgs } from 'node:util'
 import { CodedError } from '@attune/core'
 import { sentence } from '../error.ts'
 import { CliError, type Arguments, type Command, type Terminal } from './command.ts'
+import { doctor } from './doctor.ts'
 import { evaluate } from './evaluate.ts'
+import { importClicks } from './import.ts'
 import { keys } from './keys.ts'
 import { models } from './models.ts'
 import { push } from './push.ts'
 import { train } from './train.ts'
 
-const COMMANDS: Readonly<Record<string, Command>> = { train, push, models, evaluate, keys }
+const COMMANDS: Readonly<Record<string, Command>> = {
+  import: importClicks,
+  train,
+  evaluate,
+  push,
+  models,
+  keys,
+  doctor,
+}
 
 /** Runs `attune <command> …`. @returns exit code: 0, 1 when it failed, 2 when the arguments make no sense */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { CodedError } from '@attune/core'
 import { parseDeltaHeader, parseManifest, readModel, sha256Hex, splitDelta } from '@attune/core/artifact'
 import { ServingModel, TypeScriptScanner } from '@attune/core/rank'
-import { compactVerify, importJWK, type JWK } from 'jose'
+import { compactVerify, errors, importJWK, type JWK } from 'jose'
 
 /** What a request was answered with instead of being served; `undefined` serves it. */
 export type Staged = { readonly status: number; readonly code: string } | 'hang' | 'drop' | undefined
@@ -79,6 +80,16 @@ export async function startStagedEdge(publicKey: JWK, port = 0): Promise<StagedE
     return { status: 200, body: { serving, epochs: model === undefined ? [] : [model.epoch] } }
   }
 
+  const judged = async (action: () => ReturnType<typeof route>) => {
+    try {
+      return await action()
+    } catch (error) {
+      if (error instanceof CodedError) return problem(422, error.code)
+      if (error instanceof errors.JOSEError) return problem(401, 'ARTIFACT_SIGNATURE_INVALID')
+      throw error
+    }
+  }
+
   const edge: { stage: StagedEdge['stage'] } = { stage: () => undefined }
   const server = createServer((request, response) => {
     void answer(request, response)
@@ -98,7 +109,7 @@ export async function startStagedEdge(publicKey: JWK, port = 0): Promise<StagedE
       staged !== undefined
         ? problem(staged.status, staged.code)
         : known
-          ? await route(method, url, Buffer.concat(chunks))
+          ? await judged(() => route(method, url, Buffer.concat(chunks)))
           : problem(401, 'KEY_UNKNOWN')
     log.push(`${method} ${url.replace(/files\/.*/, 'files/…')} ${status}`)
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))

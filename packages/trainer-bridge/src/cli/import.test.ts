@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { splitRow } from '../import/csv.ts'
+import { runCli } from './run.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'attune-import-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+async function importFile(name: string, text: string | Buffer, ...options: string[]) {
+  await writeFile(join(folder, name), text)
+  const out: string[] = []
+  const code = await runCli(['import', '--file', join(folder, name), '--out', folder, '--json', ...options], {
+    env: {},
+    out: (line) => out.push(line),
+    err: (line) => out.push(line),
+    status: undefined,
+    fetch,
+    now: Date.now,
+    signal: new AbortController().signal,
+  })
+  const visits = async () =>
+    gunzipSync(await readFile(join(folder, 'train.txt.gz')))
+      .toString()
+      .trim()
+      .split('\n')
+  return { code, result: JSON.parse(out.at(-1) ?? '{}') as Record<string, unknown>, visits }
+}
+
+test('RetailRocket: views only, split where 30 minutes pass, the visit that ended last comes last', async () => {
+  const { result, visits } = await importFile(
+    'events.csv',
+    [
+      'timestamp,visitorid,event,itemid,transactionid',
+      '1433221332117,1,view,a,',
+      '1433221333117,1,addtocart,zzz,',
+      '1433221339117,1,view,b,',
+      // 30 minutes and a second later: another visit, of one click, which says nothing.
+      '1433223140117,1,view,c,',
+      '1433221000000,2,view,b,',
+      '1433221001000,2,view,c,',
+    ].join('\n'),
+  )
+  expect(await visits()).toEqual(['b c', 'a b'])
+  expect(result).toMatchObject({
+    visits: 2,
+    clicks: 5,
+    items: 3,
+    bad: 0,
+    through: '2015-06-02T05:32:20.117Z',
+  })
+})
+
+test('Diginetica: sessions as they are, ordered by day and milliseconds of the day', async () => {
+  const { visits } = await importFile(
+    'train-item-views.csv',
+    [
+      'sessionId;userId;itemId;timeframe;eventdate',
+      '1;NA;81766;526309;2016-05-09',
+      '1;NA;31331;1031018;2016-05-09',
+      '1;NA;32118;243569;2016-05-09',
+    ].join('\n'),
+  )
+  expect(await visits()).toEqual(['32118 81766 31331'])
+})
+
+test('Yoochoose without a header, gzipped', async () => {
+  const { visits } = await importFile(
+    'clicks.dat.gz',
+    gzipSync(
+      '1,2014-04-07T10:51:09.277Z,214536502,0\n1,2014-04-07T10:54:09.868Z,214536500,0\n2,2014-04-07T13:56:37.614Z,214662742,0\n',
+    ),
+    '--layout',
+    'yoochoose',
+  )
+  expect(await visits()).toEqual(['214536502 214536500'])
+})
+
+test('columns of one’s own by name, quoted cells, rare items left out', async () => {
+  const { visits } = await importFile(
+    'own.csv',
+    'who,what,when\n"a, b","Tea, green",1764000000\n"a, b",cup,1764000001\n"a, b",once,1764000002\nc,"Tea, green",1764000003\nc,cup,1764000004\n',
+    ...['--visitor', 'who', '--item', 'what', '--time', 'when', '--min-items', '2'],
+  )
+  expect(await visits()).toEqual(['Tea,_green cup', 'Tea,_green cup'])
+})
+
+test('a file of no known layout says which columns it has and what to do', async () => {
+  const { code, result } = await importFile('odd.csv', 'a,b,c\n1,2,3\n')
+  expect(code).toBe(1)
+  expect(result).toMatchObject({
+    error: { code: 'IMPORT_MALFORMED', message: expect.stringContaining('--visitor') as string },
+  })
+})
+
+test('a wrong mapping is refused, not half imported', async () => {
+  const { code, result } = await importFile(
+    'bad.csv',
+    'who,what,when\n1,x,soon\n1,y,later\n',
+    '--visitor',
+    'who',
+    '--item',
+    'what',
+    '--time',
+    'when',
+  )
+  expect(code).toBe(1)
+  expect(result).toMatchObject({ error: { message: expect.stringContaining('2 of 3 lines') as string } })
+})
+
+test('cells of CSV by RFC 4180: quotes, doubled quotes, separators inside', () => {
+  expect(splitRow('a,"b ""c"", d",,e', ',')).toEqual(['a', 'b "c", d', '', 'e'])
+})

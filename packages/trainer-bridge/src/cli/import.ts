@@ -1,0 +1,219 @@
+import { createReadStream } from 'node:fs'
+import { mkdir, open, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip, createGzip } from 'node:zlib'
+import { VISIT_GAP_MS } from '@attune/core'
+import { BridgeError } from '../error.ts'
+import { splitRow } from '../import/csv.ts'
+import { LAYOUTS, type Mapping } from '../import/layouts.ts'
+import { natural, required, type Arguments, type Command } from './command.ts'
+
+const MAX_BAD_SHARE = 0.01
+
+interface Click {
+  readonly at: number
+  readonly item: string
+}
+
+/** `attune import --file CLICKS.csv --out DIR` */
+export const importClicks: Command = {
+  summary: 'turn a click log (CSV) into visits that `attune train` reads',
+  usage:
+    'attune import --file CLICKS.csv[.gz] --out DIR [--layout yoochoose|diginetica|retailrocket]\n' +
+    '       attune import --file CLICKS.csv --out DIR --visitor COLUMN --item COLUMN --time COLUMN\n' +
+    '  --visitor, --item, --time   names of columns, or their numbers from 1 when there is no header\n' +
+    '  --session    the visitor column names visits already: no split after 30 minutes\n' +
+    '  --separator  between columns; found out when absent\n' +
+    '  --min-items  items seen less often than this are left out (1)',
+  options: {
+    file: { type: 'string' },
+    out: { type: 'string' },
+    layout: { type: 'string' },
+    visitor: { type: 'string' },
+    item: { type: 'string' },
+    time: { type: 'string' },
+    session: { type: 'boolean' },
+    separator: { type: 'string' },
+    'min-items': { type: 'string' },
+  },
+  async run(args, terminal) {
+    const file = required(args, terminal, 'file')
+    const out = required(args, terminal, 'out')
+    const minimum = natural(args, 'min-items') ?? 1
+    const { visitors, clicks, bad, newest } = await readClicks(
+      file,
+      mappingOf(args),
+      textOf(args, 'separator'),
+    )
+    const visits = toVisits(visitors, mappingOf(args)?.session ?? args.values['session'] === true, minimum)
+    if (visits.length === 0)
+      throw new BridgeError('IMPORT_MALFORMED', `${file}: no visit of two clicks or more`)
+    await writeVisits(join(out, 'train.txt.gz'), visits)
+    const items = new Set(visits.flatMap(({ items }) => items)).size
+    const through = new Date(newest).toISOString()
+    return {
+      result: { visits: visits.length, clicks, items, bad, through, file: join(out, 'train.txt.gz') },
+      lines: [
+        `${visits.length} visits, ${items} items of ${clicks} clicks in ${join(out, 'train.txt.gz')}; ${bad} lines left out`,
+        `next: attune train --data ${out} --out model --through ${through}`,
+      ],
+    }
+  },
+}
+
+function textOf({ values }: Arguments, option: string): string | undefined {
+  const value = values[option]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** The layout named, or the columns given; undefined when the header has to tell. */
+function mappingOf(args: Arguments): Mapping | undefined {
+  const layout = textOf(args, 'layout')
+  if (layout !== undefined) {
+    const known = LAYOUTS.find(({ name }) => name === layout)
+    if (known !== undefined) return known
+    throw new BridgeError(
+      'IMPORT_MALFORMED',
+      `--layout ${layout}: expected ${LAYOUTS.map(({ name }) => name).join(', ')}`,
+    )
+  }
+  const [visitor, item, time] = [textOf(args, 'visitor'), textOf(args, 'item'), textOf(args, 'time')]
+  if (visitor === undefined || item === undefined || time === undefined) return undefined
+  return { visitor, item, time, session: args.values['session'] === true }
+}
+
+async function readClicks(
+  file: string,
+  asked: Mapping | undefined,
+  separator: string | undefined,
+): Promise<{ visitors: Map<string, Click[]>; clicks: number; bad: number; newest: number }> {
+  const visitors = new Map<string, Click[]>()
+  let columns:
+    ((cells: readonly string[]) => { visitor: string; item: string; time: string } | undefined) | undefined
+  let [clicks, bad, newest, line] = [0, 0, 0, 0]
+  let split = separator
+  for await (const text of linesOf(file)) {
+    line++
+    split ??= [';', '\t', ','].find((one) => text.includes(one)) ?? ','
+    const cells = splitRow(text, split)
+    if (columns === undefined) {
+      const found = resolveColumns(cells, asked, file)
+      columns = found.pick
+      if (found.header) continue
+    }
+    const click = columns(cells)
+    if (click === undefined) continue
+    const at = toTime(click.time)
+    if (click.visitor === '' || click.item === '' || at === undefined) {
+      bad++
+      continue
+    }
+    clicks++
+    newest = Math.max(newest, at)
+    const known = visitors.get(click.visitor)
+    if (known === undefined) visitors.set(click.visitor, [{ at, item: click.item }])
+    else known.push({ at, item: click.item })
+  }
+  if (bad > MAX_BAD_SHARE * (clicks + bad)) {
+    throw new BridgeError(
+      'IMPORT_MALFORMED',
+      `${file}: ${bad} of ${line} lines have no visitor, item or time; is the mapping right?`,
+    )
+  }
+  return { visitors, clicks, bad, newest }
+}
+
+/** Which cell is what: by the mapping's names or numbers, or by a header a known layout has. */
+function resolveColumns(first: readonly string[], asked: Mapping | undefined, file: string) {
+  const names = first.map((cell) => cell.trim().toLowerCase())
+  const numbered = (column: string) => /^\d+$/.test(column)
+  const find = (column: string) =>
+    numbered(column) ? Number(column) - 1 : names.indexOf(column.toLowerCase())
+  const fits = ({ visitor, item, time }: Mapping) =>
+    [visitor, item, time].every((column) => find(column) >= 0)
+  const mapping =
+    asked ?? LAYOUTS.find((layout) => ![layout.visitor, layout.item].some(numbered) && fits(layout))
+  if (mapping === undefined || !fits(mapping)) {
+    throw new BridgeError(
+      'IMPORT_MALFORMED',
+      `${file}: columns ${first.slice(0, 12).join(', ')} are of no known layout; name them with --visitor, --item and --time`,
+    )
+  }
+  const [visitor, item, time] = [find(mapping.visitor), find(mapping.item), find(mapping.time)]
+  const then = mapping.then === undefined ? -1 : find(mapping.then)
+  const { keep } = mapping
+  const kept = keep === undefined ? -1 : find(keep.column)
+  return {
+    header: ![mapping.visitor, mapping.item, mapping.time].every(numbered),
+    pick: (cells: readonly string[]) => {
+      if (keep !== undefined && cells[kept]?.trim() !== keep.value) return undefined
+      // Days with milliseconds within the day in a column of their own.
+      const rest = then >= 0 ? `+${cells[then]?.trim() ?? ''}` : ''
+      return {
+        visitor: cells[visitor]?.trim() ?? '',
+        item: cells[item]?.trim() ?? '',
+        time: (cells[time]?.trim() ?? '') + rest,
+      }
+    },
+  }
+}
+
+/** Milliseconds since 1970 out of ISO 8601, seconds, milliseconds, or a day and `+milliseconds`. */
+function toTime(text: string): number | undefined {
+  const [day = '', within] = text.split('+', 2)
+  if (within !== undefined && /^\d{4}-\d\d-\d\d$/.test(day))
+    return Date.parse(`${day}T00:00:00Z`) + Number(within)
+  if (/^\d{9,10}(\.\d+)?$/.test(text)) return Number(text) * 1_000
+  if (/^\d{12,14}$/.test(text)) return Number(text)
+  const at = Date.parse(text)
+  return Number.isNaN(at) ? undefined : at
+}
+
+/** Visits in the order they ended, so that the newest are at the end of the file. */
+function toVisits(
+  visitors: ReadonlyMap<string, Click[]>,
+  session: boolean,
+  minimum: number,
+): { at: number; items: string[] }[] {
+  const counts = new Map<string, number>()
+  for (const clicks of visitors.values())
+    for (const { item } of clicks) counts.set(item, (counts.get(item) ?? 0) + 1)
+  const visits: { at: number; items: string[] }[] = []
+  for (const clicks of visitors.values()) {
+    let items: string[] = []
+    let last = 0
+    const end = () => {
+      if (items.length > 1) visits.push({ at: last, items })
+      items = []
+    }
+    for (const { at, item } of clicks.sort((a, b) => a.at - b.at)) {
+      if (!session && at - last >= VISIT_GAP_MS) end()
+      if ((counts.get(item) ?? 0) >= minimum) items.push(item)
+      last = at
+    }
+    end()
+  }
+  return visits.sort((a, b) => a.at - b.at)
+}
+
+async function writeVisits(path: string, visits: readonly { items: readonly string[] }[]): Promise<void> {
+  await mkdir(join(path, '..'), { recursive: true })
+  const file = await open(`${path}.tmp`, 'w')
+  function* lines() {
+    // A space separates items in the file, so it cannot be in one.
+    for (const { items } of visits) yield `${items.map((item) => item.replaceAll(/\s/g, '_')).join(' ')}\n`
+  }
+  await pipeline(Readable.from(lines()), createGzip(), file.createWriteStream())
+  await rename(`${path}.tmp`, path)
+}
+
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const source = createReadStream(file)
+  const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source
+  source.on('error', (error) => text.destroy(error))
+  for await (const line of createInterface({ input: text, crlfDelay: Infinity }))
+    if (line.trim() !== '') yield line
+}

@@ -1,0 +1,40 @@
+/** Which column of a click log is what; names, or numbers from 1 where the file has no header. */
+export interface Mapping {
+  readonly visitor: string
+  readonly item: string
+  readonly time: string
+  /** Column with the milliseconds after `time`. */
+  readonly then?: string
+  /** The visitor column names visits already. */
+  readonly session: boolean
+  /** Only rows with this value. */
+  readonly keep?: { readonly column: string; readonly value: string }
+}
+
+export interface Layout extends Mapping {
+  readonly name: string
+}
+
+/** Published click logs. */
+export const LAYOUTS: readonly Layout[] = [
+  // RecSys Challenge 2015, yoochoose-clicks.dat: session, time, item, category; no header.
+  { name: 'yoochoose', visitor: '1', time: '2', item: '3', session: true },
+  // CIKM Cup 2016, train-item-views.csv: sessionId;userId;itemId;timeframe;eventdate
+  {
+    name: 'diginetica',
+    visitor: 'sessionId',
+    item: 'itemId',
+    time: 'eventdate',
+    then: 'timeframe',
+    session: true,
+  },
+  // RetailRocket, events.csv: timestamp,visitorid,event,itemid,transactionid
+  {
+    name: 'retailrocket',
+    visitor: 'visitorid',
+    item: 'itemid',
+    time: 'timestamp',
+    session: false,
+    keep: { column: 'event', value: 'view' },
+  },
+]
