@@ -174,6 +174,60 @@ resource workloads 'Microsoft.AlertsManagement/prometheusRuleGroups@2023-03-01' 
         ]
       }
       {
+        alert: 'feed-failing'
+        expression: 'increase(attune_feed_errors_total[10m]) > 20'
+        for: 'PT5M'
+        severity: 2
+        enabled: true
+        labels: {
+          workload: 'bridge'
+        }
+        annotations: {
+          summary: 'The bridge cannot read the change feed: models stand still'
+        }
+        actions: [
+          {
+            actionGroupId: actionGroupId
+          }
+        ]
+      }
+      {
+        alert: 'edges-behind'
+        expression: 'sum(attune_edge_state{state="current"}) < sum(kube_statefulset_status_replicas_ready{namespace="attune",statefulset="attune-edge"})'
+        for: 'PT10M'
+        severity: 2
+        enabled: true
+        labels: {
+          workload: 'bridge'
+        }
+        annotations: {
+          summary: 'Some ready edge pods do not follow the model'
+        }
+        actions: [
+          {
+            actionGroupId: actionGroupId
+          }
+        ]
+      }
+      {
+        alert: 'events-piling-up'
+        expression: 'attune_events_waiting > 50000'
+        for: 'PT5M'
+        severity: 2
+        enabled: true
+        labels: {
+          workload: 'bridge'
+        }
+        annotations: {
+          summary: 'The bridge reads faster than it can learn: freshness suffers'
+        }
+        actions: [
+          {
+            actionGroupId: actionGroupId
+          }
+        ]
+      }
+      {
         alert: 'pod-restarting'
         expression: 'sum by (pod) (increase(kube_pod_container_status_restarts_total{namespace="attune"}[15m])) > 3'
         for: 'PT1M'

@@ -161,5 +161,6 @@ resource requestLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' =
 }
 
 output accountId string = account.id
+output endpoint string = account.properties.documentEndpoint
 // The edge takes the write region first; it learns about failovers from the account itself.
 output endpoints string = join(map(account.properties.readLocations, region => region.documentEndpoint), ',')

@@ -4,11 +4,9 @@ param issuer string
 @description('Which Kubernetes service account may act as which managed identity.')
 param subjects {
   identity: string
+  namespace: string
   serviceAccount: string
 }[]
-
-@description('Namespace of the service accounts, as in aks/base.')
-param namespace string = 'attune'
 
 // Azure refuses two at once under one identity; one after the other costs seconds.
 @batchSize(1)
@@ -16,7 +14,7 @@ resource credentials 'Microsoft.ManagedIdentity/userAssignedIdentities/federated
   name: '${subject.identity}/${subject.serviceAccount}'
   properties: {
     issuer: issuer
-    subject: 'system:serviceaccount:${namespace}:${subject.serviceAccount}'
+    subject: 'system:serviceaccount:${subject.namespace}:${subject.serviceAccount}'
     audiences: [
       'api://AzureADTokenExchange'
     ]

@@ -19,6 +19,13 @@ resource training 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
   tags: tags
 }
 
+// KEDA asks Prometheus as this one.
+resource scaler 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: 'id-attune-scaler'
+  location: location
+  tags: tags
+}
+
 resource controlPlane 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: 'id-attune-aks'
   location: location
@@ -50,6 +57,9 @@ output edgeClientId string = edge.properties.clientId
 output bridgeName string = bridge.name
 output bridgePrincipalId string = bridge.properties.principalId
 output bridgeClientId string = bridge.properties.clientId
+output scalerName string = scaler.name
+output scalerPrincipalId string = scaler.properties.principalId
+output scalerClientId string = scaler.properties.clientId
 output trainingPrincipalId string = training.properties.principalId
 output controlPlaneName string = controlPlane.name
 output kubeletName string = kubelet.name

@@ -78,6 +78,7 @@ module monitoring 'monitoring.bicep' = {
     tags: tags
     token: token
     alertEmail: alertEmail
+    scalerPrincipalId: identities.outputs.scalerPrincipalId
     operatorPrincipalId: operatorPrincipalId
     operatorPrincipalType: operatorPrincipalType
   }
@@ -176,11 +177,18 @@ module federation 'federation.bicep' = {
     subjects: [
       {
         identity: identities.outputs.edgeName
+        namespace: 'attune'
         serviceAccount: 'attune-edge'
       }
       {
         identity: identities.outputs.bridgeName
+        namespace: 'attune'
         serviceAccount: 'attune-bridge'
+      }
+      {
+        identity: identities.outputs.scalerName
+        namespace: 'kube-system'
+        serviceAccount: 'keda-operator'
       }
     ]
   }
@@ -221,4 +229,7 @@ output AZURE_KEY_VAULT_NAME string = vault.outputs.name
 output AZURE_TENANT_ID string = tenant().tenantId
 output ATTUNE_EDGE_CLIENT_ID string = identities.outputs.edgeClientId
 output ATTUNE_BRIDGE_CLIENT_ID string = identities.outputs.bridgeClientId
+output ATTUNE_SCALER_CLIENT_ID string = identities.outputs.scalerClientId
+output ATTUNE_METRICS_QUERY_URL string = monitoring.outputs.metricsQueryUrl
+output COSMOS_ENDPOINT string = cosmos.outputs.endpoint
 output COSMOS_ENDPOINTS string = cosmos.outputs.endpoints

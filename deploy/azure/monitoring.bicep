@@ -2,6 +2,9 @@ param location string
 param tags object
 param token string
 param alertEmail string
+
+@description('Principal of the autoscaler, which asks for request rates.')
+param scalerPrincipalId string
 param operatorPrincipalId string
 param operatorPrincipalType string
 
@@ -108,6 +111,16 @@ resource grafanaReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+resource scalerReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(metrics.id, scalerPrincipalId, monitoringDataReader)
+  scope: metrics
+  properties: {
+    principalId: scalerPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', monitoringDataReader)
+  }
+}
+
 resource operatorSees 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(grafana.id, operatorPrincipalId, grafanaAdmin)
   scope: grafana
@@ -137,6 +150,7 @@ resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = {
 
 output logsId string = logs.id
 output metricsId string = metrics.id
+output metricsQueryUrl string = metrics.properties.metrics.prometheusQueryEndpoint
 output collectionEndpointId string = collectionEndpoint.id
 output collectionRuleId string = collectionRule.id
 output actionGroupId string = operators.id
