@@ -261,7 +261,8 @@ async function measureEmpty(host: 'node' | 'workerd', count: number): Promise<nu
   const server = host === 'node' ? await forkEmptyNode() : await startEmptyWorkerd()
   const poster = new JsonPoster(CONCURRENCY)
   try {
-    const pid = 'pid' in server ? server.pid : ((await workerds()).find((one) => !known.has(one)) ?? 0)
+    const started = (await workerds()).find((one) => !known.has(one))
+    const pid = host === 'node' ? (server as ServerProcess).pid : (started ?? 0)
     const bodies = await requestsOf('retrieve-20', 1_000, () => Promise.reject(new Error('reads nothing')))
     const ask = (body: RankRequest): Promise<unknown> => poster.post(`${server.url}/v1/rank`, body)
     await load(bodies, Math.min(1_000, count), CONCURRENCY, ask)

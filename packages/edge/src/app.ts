@@ -1,18 +1,20 @@
 import type { Random } from '@attune/core'
-import { Hono } from 'hono'
+import { Hono, type Context } from 'hono'
 import type { Config, Site } from './config.ts'
 import type { Batches } from './cosmos/batches.ts'
 import type { Regions } from './cosmos/regions.ts'
+import type { VisitorData } from './cosmos/visitor-data.ts'
 import { cors } from './middleware/cors.ts'
 import { pushKey, siteKey } from './middleware/keys.ts'
 import { onError, onNotFound } from './middleware/problem.ts'
+import { limitKeyAndAddress, type RateLimiter } from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
 import type { Models } from './models/models.ts'
 import { postEvents } from './routes/events.ts'
 import { getHealth } from './routes/health.ts'
 import { getModels, putDelta, putEpoch, putFile } from './routes/models.ts'
 import { postRank } from './routes/rank.ts'
-import { postVisitors } from './routes/visitors.ts'
+import { postDelete, postExport, postVisitors } from './routes/visitors.ts'
 import type { Visitors } from './visitor.ts'
 
 export type LogLevel = 'info' | 'warn' | 'error'
@@ -34,9 +36,13 @@ export interface AppDeps {
   readonly config: Config
   readonly host: 'node' | 'workerd'
   readonly batches: Batches
+  readonly visitorData: VisitorData
   readonly regions: Regions
   readonly models: Models
   readonly visitors: Visitors
+  readonly limiter: RateLimiter
+  /** Who is calling, as far as the host can tell. */
+  readonly addressOf: (c: Context<AppEnv>) => string | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
   /** Milliseconds of a clock that only goes forward. */
@@ -58,9 +64,12 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
 
   app.use('/v1/*', cors(deps.config.sites))
   const page = siteKey(deps.config)
-  app.post('/v1/visitors', page, (c) => postVisitors(deps, c))
-  app.post('/v1/events', page, (c) => postEvents(deps, c))
-  app.post('/v1/rank', page, (c) => postRank(deps, c))
+  const limited = limitKeyAndAddress(deps)
+  app.post('/v1/visitors', page, limited, (c) => postVisitors(deps, c))
+  app.post('/v1/visitors/export', page, limited, (c) => postExport(deps, c))
+  app.post('/v1/visitors/delete', page, limited, (c) => postDelete(deps, c))
+  app.post('/v1/events', page, limited, (c) => postEvents(deps, c))
+  app.post('/v1/rank', page, limited, (c) => postRank(deps, c))
 
   app.use('/v1/models', pushKey(deps.config))
   app.use('/v1/models/*', pushKey(deps.config))

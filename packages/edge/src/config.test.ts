@@ -69,6 +69,12 @@ test.each([
   ],
   ['a short secret', { ATTUNE_VISITOR_SECRETS: 'short' }, 'ATTUNE_VISITOR_SECRETS'],
   ['an endpoint that is no URL', { COSMOS_ENDPOINTS: 'localhost' }, 'COSMOS_ENDPOINTS'],
+  ['a limit for nobody', { ATTUNE_LIMITS: '{"planet":{"perSecond":1,"burst":1}}' }, 'ATTUNE_LIMITS.planet'],
+  [
+    'a limit of nothing',
+    { ATTUNE_LIMITS: '{"key":{"perSecond":0,"burst":1}}' },
+    'ATTUNE_LIMITS.key.perSecond',
+  ],
   ['a key that is not base64', { COSMOS_KEY: 'not base64!' }, 'COSMOS_KEY'],
 ])('%s is refused by name', (_, change, path) => {
   expect(problemsOf({ ...GOOD, ...change })).toContain(path)

@@ -34,6 +34,16 @@ export interface CosmosConfig {
   readonly readRegion?: string
 }
 
+/** A bucket of `burst` requests that fills by `perSecond`. */
+export interface RateLimit {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+/** Whose requests are counted together. */
+export type RateScope = 'key' | 'visitor' | 'address'
+export type RateLimits = Readonly<Partial<Record<RateScope, RateLimit>>>
+
 export interface Config {
   readonly sites: readonly Site[]
   readonly pushKeys: readonly string[]
@@ -43,6 +53,10 @@ export interface Config {
   readonly cosmos: CosmosConfig
   /** Put timings and RU into answers. */
   readonly diagnostics: boolean
+  /** How often may who ask; absent: as often as they like. */
+  readonly limits: RateLimits
+  /** The address of a visitor is the last entry of X-Forwarded-For, which a proxy of ours has written. */
+  readonly trustProxy: boolean
   /** Days a batch is kept; absent: the container's own TTL. */
   readonly retentionDays?: number
 }
@@ -111,6 +125,10 @@ export function readConfig(env: Environment): Config {
   if (key === undefined || !isBase64(key)) fail('COSMOS_KEY', 'the account key in base64', key)
   const days = text('ATTUNE_RETENTION_DAYS')
   if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) fail('ATTUNE_RETENTION_DAYS', '1 to 9999', days)
+  const limits = readLimits(json('ATTUNE_LIMITS', 'JSON'), fail)
+  const trustProxy = text('ATTUNE_TRUST_PROXY')
+  if (trustProxy !== undefined && !['true', 'false'].includes(trustProxy))
+    fail('ATTUNE_TRUST_PROXY', 'true or false', trustProxy)
   const diagnostics = text('ATTUNE_DIAGNOSTICS')
   if (diagnostics !== undefined && !['true', 'false'].includes(diagnostics))
     fail('ATTUNE_DIAGNOSTICS', 'true or false', diagnostics)
@@ -141,6 +159,8 @@ export function readConfig(env: Environment): Config {
       ...(readRegion !== undefined && { readRegion }),
     },
     diagnostics: diagnostics === 'true',
+    limits,
+    trustProxy: trustProxy === 'true',
     ...(days !== undefined && { retentionDays: Number(days) }),
   }
 }
@@ -207,6 +227,25 @@ function readVerifyKeys(input: unknown, fail: Fail): VerifyKey[] {
     }
     return [{ kty, crv, x, ...(typeof kid === 'string' && { kid }) }]
   })
+}
+
+function readLimits(input: unknown, fail: Fail): RateLimits {
+  if (input === undefined || input === '') return {}
+  const limits: Partial<Record<RateScope, RateLimit>> = {}
+  const entries =
+    typeof input === 'object' && input !== null && !Array.isArray(input) ? Object.entries(input) : []
+  if (entries.length === 0) fail('ATTUNE_LIMITS', 'JSON like {"address":{"perSecond":20,"burst":100}}', input)
+  for (const [scope, entry] of entries) {
+    const { perSecond, burst } = (entry ?? {}) as Record<string, unknown>
+    const known = scope === 'key' || scope === 'visitor' || scope === 'address'
+    if (!known) fail(`ATTUNE_LIMITS.${scope}`, 'key, visitor or address', scope)
+    if (typeof perSecond !== 'number' || !(perSecond > 0))
+      fail(`ATTUNE_LIMITS.${scope}.perSecond`, 'more than 0', perSecond)
+    else if (typeof burst !== 'number' || !(burst >= 1))
+      fail(`ATTUNE_LIMITS.${scope}.burst`, '1 or more', burst)
+    else if (known) limits[scope] = { perSecond, burst }
+  }
+  return limits
 }
 
 /** One spelling per endpoint: no default port, no slash at the end. */

@@ -4,6 +4,8 @@ import type { Config } from './config.ts'
 import { Batches } from './cosmos/batches.ts'
 import { Regions } from './cosmos/regions.ts'
 import { createCosmosFetch } from './cosmos/request.ts'
+import { VisitorData } from './cosmos/visitor-data.ts'
+import { RateLimiter } from './middleware/rate-limit.ts'
 import { Models } from './models/models.ts'
 import type { ModelStore } from './models/store.ts'
 import { Verifier } from './models/verify.ts'
@@ -20,6 +22,8 @@ export interface Host {
   readonly maxFileBytes: number
   readonly fetch: typeof fetch
   readonly log: Log
+  /** The address at the other end of the connection, or what stands for it. */
+  readonly addressOf: AppDeps['addressOf']
 }
 
 /** Configuration and host → what the app runs on. No I/O. */
@@ -40,9 +44,12 @@ export function createDeps(config: Config, host: Host): AppDeps {
     config,
     host: host.name,
     batches: new Batches(config.cosmos, regions, cosmosFetch),
+    visitorData: new VisitorData(config.cosmos, regions, cosmosFetch),
     regions,
     models,
     visitors: createVisitors(config.visitorSecrets, (bytes) => crypto.getRandomValues(bytes)),
+    limiter: new RateLimiter(config.limits, now),
+    addressOf: config.trustProxy ? forwardedFor : host.addressOf,
     now,
     elapsed: () => performance.now(),
     random: () => Math.random(),
@@ -51,6 +58,9 @@ export function createDeps(config: Config, host: Host): AppDeps {
     maxFileBytes: host.maxFileBytes,
   }
 }
+
+/** The entry our own proxy appended; those before it are the caller's to invent. */
+const forwardedFor: AppDeps['addressOf'] = (c) => c.req.header('x-forwarded-for')?.split(',').at(-1)?.trim()
 
 function instantiate(module: WebAssembly.Module): ScanExports {
   return new WebAssembly.Instance(module, { env: { abort: () => undefined } })

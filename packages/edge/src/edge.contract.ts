@@ -28,7 +28,13 @@ export function describeEdge(start: StartEdge): void {
     world = await createWorld(start, {
       edges: 2,
       configure: (options, edge) =>
-        edge === 1 ? { ...options, origins: ['https://shop.example'] } : options,
+        edge === 1
+          ? {
+              ...options,
+              origins: ['https://shop.example'],
+              limits: { visitor: { perSecond: 1, burst: 60 } },
+            }
+          : options,
     })
     ;[api, other] = world.apis as [Api, Api]
   })
@@ -186,6 +192,41 @@ export function describeEdge(start: StartEdge): void {
     expect(await stored(visitor)).toEqual([])
   })
 
+  test("a visitor's 230 events are exported, then deleted; a second delete finds nothing; others keep theirs", async () => {
+    interface Exported {
+      events: number
+      batches: { batch: string; events: TrackedEvent[] }[]
+    }
+    const [visitor, neighbour] = [await api.visitor(), await api.visitor()]
+    const mine = Array.from({ length: 230 }, (_, index) =>
+      event({ item: `item-${index}`, at: Date.now() - 300_000 + index }),
+    )
+    for (let first = 0; first < 230; first += 2) await api.events(visitor, mine.slice(first, first + 2))
+    const { session } = (await api.events(neighbour, [event()])).body
+    const exported = await other.page<Exported>('/v1/visitors/export', { visitor })
+    expect([exported.status, exported.body.events, exported.body.batches.length]).toEqual([200, 230, 115])
+    expect(exported.body.batches.flatMap((batch) => batch.events)).toEqual(mine)
+    const erased = await other.page<object>('/v1/visitors/delete', { visitor })
+    expect(erased.body).toMatchObject({ visitor, deleted: 115, remaining: 0 })
+    expect(await stored(visitor)).toEqual([])
+    expect((await api.page<object>('/v1/visitors/delete', { visitor })).body).toMatchObject({
+      deleted: 0,
+      remaining: 0,
+    })
+    expect((await api.page<Exported>('/v1/visitors/export', { visitor })).body.batches).toEqual([])
+    expect((await api.rank({ visitor: neighbour, session })).body.diagnostics?.events).toBe(1)
+  })
+
+  test.each(['export', 'delete'])('%s needs the handle itself', async (action) => {
+    const visitor = await api.visitor()
+    const forged = await api.page<object>(`/v1/visitors/${action}`, {
+      visitor: `${visitor.slice(0, 23)}${'A'.repeat(22)}`,
+    })
+    expect([forged.status, forged.body.code]).toEqual([403, 'VISITOR_FORGED'])
+    const missing = await api.page<object>(`/v1/visitors/${action}`, {})
+    expect([missing.status, missing.body.code]).toEqual([400, 'VISITORS_MALFORMED'])
+  })
+
   test.each<[string, unknown, number, string]>([
     ['text that is no JSON', '{"batch":', 400, 'EVENTS_MALFORMED'],
     ['nothing', '', 400, 'EVENTS_MALFORMED'],
@@ -338,6 +379,26 @@ export function describeEdge(start: StartEdge): void {
     expect(answer.status).toBe(201)
     const lost = await api.send('POST', '/v1/nothing?key=pk_test_site_key', { body: '{}' })
     expect([lost.status, lost.body.code]).toEqual([404, 'ROUTE_UNKNOWN'])
+  })
+
+  test('the 61st request of a visitor is 429 with Retry-After and RateLimit headers; others are served', async () => {
+    const visitor = await api.visitor()
+    const answers = []
+    for (let first = 0; first < 70; first += 10) {
+      answers.push(
+        ...(await Promise.all(
+          Array.from({ length: 10 }, () => other.rank({ visitor, strategy: 'trending' })),
+        )),
+      )
+    }
+    const refused = answers.filter((answer) => answer.status === 429)
+    // One more a second fills in while they run.
+    expect(refused.length).toBeGreaterThan(3)
+    expect(refused.length).toBeLessThanOrEqual(10)
+    expect(refused[0]?.body.code).toBe('RATE_LIMITED')
+    expect(Number(refused[0]?.headers.get('retry-after'))).toBe(1)
+    expect(refused[0]?.headers.get('ratelimit-limit')).toBe('60')
+    expect((await other.rank({ visitor: await api.visitor(), strategy: 'trending' })).status).toBe(200)
   })
 
   test('CORS: any origin where none is configured, else the configured ones', async () => {

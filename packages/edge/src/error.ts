@@ -13,6 +13,7 @@ export type EdgeErrorCode =
   | 'RANK_MALFORMED' // the body is not a rank request
   | 'VISITORS_MALFORMED' // the body is not a visitors request
   | 'VISITOR_FORGED' // not a handle this edge gave out for this site
+  | 'RATE_LIMITED' // too many requests of this key, visitor or address
   | 'MODEL_MISSING' // no epoch to rank with
   | 'STORE_UNAVAILABLE' // Cosmos throttles, is down or too slow
   | 'PATH_MALFORMED' // a path parameter is not what it should be

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { serve, type ServerType } from '@hono/node-server'
+import { getConnInfo } from '@hono/node-server/conninfo'
 import { createApp } from './app.ts'
 import { readConfig } from './config.ts'
 import { consoleLog, createDeps } from './create.ts'
@@ -64,6 +65,7 @@ export async function serveNode(
     maxFileBytes: MAX_FILE_BYTES,
     fetch: (input, init) => fetch(input, init),
     log: consoleLog,
+    addressOf: (c) => getConnInfo(c).remote.address,
   })
   const app = createApp(deps)
   const background = new Set<Promise<unknown>>()

@@ -30,6 +30,7 @@ function appOf(env: WorkerEnv): ReturnType<typeof createApp> {
     maxFileBytes: MAX_FILE_BYTES,
     fetch: (input, init) => fetch(input, init),
     log: consoleLog,
+    addressOf: (c) => c.req.header('cf-connecting-ip'),
   })
   return createApp(deps)
 }

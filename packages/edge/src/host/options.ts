@@ -1,4 +1,4 @@
-import type { Environment, VerifyKey } from '../config.ts'
+import type { Environment, RateLimits, VerifyKey } from '../config.ts'
 
 /** An edge of one's own machine, for the shop, tests and benches. */
 export interface EdgeOptions {
@@ -22,6 +22,8 @@ export interface EdgeOptions {
   /** Origins that may call; absent: any. */
   readonly origins?: readonly string[]
   readonly diagnostics?: boolean
+  /** How often may who ask; absent: as often as they like. */
+  readonly limits?: RateLimits
 }
 
 export interface RunningEdge {
@@ -46,6 +48,7 @@ export function environmentOf(options: EdgeOptions): Environment {
     COSMOS_KEY: cosmos.key,
     ...(cosmos.database !== undefined && { COSMOS_DATABASE: cosmos.database }),
     ...(cosmos.readRegion !== undefined && { COSMOS_READ_REGION: cosmos.readRegion }),
+    ...(options.limits !== undefined && { ATTUNE_LIMITS: JSON.stringify(options.limits) }),
     ATTUNE_DIAGNOSTICS: String(options.diagnostics ?? false),
   }
 }

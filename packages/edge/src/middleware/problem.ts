@@ -5,6 +5,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { AppEnv } from '../app.ts'
 import { isTransient } from '../cosmos/errors.ts'
 import type { EdgeErrorCode } from '../error.ts'
+import { RateLimitError } from './rate-limit.ts'
 
 // The one place where codes become HTTP statuses.
 
@@ -23,6 +24,7 @@ const EDGE_PROBLEMS: Readonly<Record<EdgeErrorCode, Entry>> = {
   RANK_MALFORMED: [400, 'The rank request was not understood'],
   VISITORS_MALFORMED: [400, 'The visitors request was not understood'],
   VISITOR_FORGED: [403, 'The visitor handle was not given out here'],
+  RATE_LIMITED: [429, 'Too many requests'],
   MODEL_MISSING: [503, 'There is no model to rank with'],
   STORE_UNAVAILABLE: [503, 'The store does not take requests now'],
   PATH_MALFORMED: [400, 'The path was not understood'],
@@ -67,6 +69,13 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
   }
   if (error instanceof SessionTokenError)
     return problem(c, malformedCode(c), error.message, [tokenIssue(error)])
+  if (error instanceof RateLimitError) {
+    const { limit, retryAfterS } = error
+    c.header('retry-after', String(retryAfterS))
+    c.header('ratelimit-limit', String(limit.burst))
+    c.header('ratelimit-remaining', '0')
+    c.header('ratelimit-reset', String(retryAfterS))
+  }
   if (error instanceof CodedError && PROBLEMS.has(error.code)) {
     if (error.code === 'MODEL_MISSING') c.header('retry-after', String(DEFAULT_RETRY_S))
     return problem(

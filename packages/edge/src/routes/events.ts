@@ -41,6 +41,7 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
     )
   }
   const visitor = await deps.visitors.verify(site.id, handle)
+  deps.limiter.take('visitor', visitor)
   const now = deps.now()
   const parsed = parseEvents(events, now)
   if (parsed.events.length === 0) {

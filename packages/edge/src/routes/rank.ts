@@ -14,10 +14,9 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   const body = await readJsonObject(c, MAX_RANK_BYTES, 'RANK_MALFORMED')
   const request = parseRank(body, deps.now())
   const { site } = c.var
-  const visitor =
-    request.visitor === undefined
-      ? undefined
-      : partitionKey(site.id, await deps.visitors.verify(site.id, request.visitor))
+  const id = request.visitor === undefined ? undefined : await deps.visitors.verify(site.id, request.visitor)
+  if (id !== undefined) deps.limiter.take('visitor', id)
+  const visitor = id === undefined ? undefined : partitionKey(site.id, id)
   const background = (work: Promise<unknown>): void => {
     c.executionCtx.waitUntil(work)
   }
