@@ -1,81 +1,22 @@
 import { join } from 'node:path'
 import { readFile } from 'node:fs/promises'
-import type { Container } from '@azure/cosmos'
 import { deltaTensors, joinDelta, sha256Hex, writeSafetensors, type DeltaHeader } from '@attune/core/artifact'
 import { seededRandom } from '@attune/core/testing'
-import type { Scanner } from '@attune/core/rank'
 import { buildArtifact, manifestBytes, type Artifact } from './artifact/build.ts'
 import { keepEpochs, modelOf, readArtifact, writeArtifact } from './artifact/folder.ts'
-import type { Signer } from './artifact/sign.ts'
+import type { BridgeDeps, BridgeStatus, NewBase } from './bridge-deps.ts'
 import { startReaders, type FeedTotals } from './change-feed/reader.ts'
-import type { FeedStart } from './change-feed/read.ts'
 import { sleep } from './change-feed/sleep.ts'
 import { sentence } from './error.ts'
 import { Inbox } from './inbox.ts'
-import type { EdgeTarget } from './push/edge-client.ts'
 import { EdgeFollower, type EdgeStatus, type ReleaseSource } from './push/follow.ts'
 import { Release, type SignedEpoch } from './push/release.ts'
 import { LiveModel, type FeedPage, type MicroBatch, type ModelChange } from './refresh/live-model.ts'
-import type { StateFolder } from './state/folder.ts'
 import type { Snapshot } from './state/snapshot.ts'
-import type { TrainedModel } from './train/trained-model.ts'
-
-/** What happens in a bridge, for logs, metrics and the shop's drawer. */
-export type BridgeStatus =
-  | {
-      readonly type: 'epoch'
-      readonly epoch: number
-      readonly items: number
-      readonly why: 'initial' | 'resumed' | 'renewed' | 'adopted'
-    }
-  | {
-      readonly type: 'delta'
-      readonly epoch: number
-      readonly delta: number
-      readonly through: string | null
-      /** Events of the micro-batch. */
-      readonly events: number
-      readonly bytes: number
-      /** From taking the pages to a signed delta on disk. */
-      readonly ms: number
-    }
-  | ({ readonly type: 'edge' } & EdgeStatus)
-  | { readonly type: 'feed'; readonly range: string; readonly error: string; readonly retryInMs: number }
-  | { readonly type: 'stopped'; readonly error: string }
-
-export interface BridgeDeps {
-  readonly container: Container
-  readonly folder: StateFolder
-  readonly edges: readonly EdgeTarget[]
-  readonly signer: Signer
-  readonly makeScanner: (dim: number, capacity: number) => Scanner
-  readonly initial: () => Promise<FirstModel>
-  readonly start: FeedStart
-  /** At least this long between two deltas; the first after a pause goes at once. */
-  readonly deltaIntervalMs: number
-  readonly idleMs?: number
-  readonly limits?: BridgeLimits
-  readonly fetch: typeof fetch
-  /** Milliseconds since 1970. */
-  readonly now: () => number
-  readonly random: () => number
-  readonly onStatus: (status: BridgeStatus) => void
-  /** Lets go of what was opened for the bridge. */
-  readonly dispose: () => void
-}
-
-export interface BridgeLimits {
-  /** A journal longer than this is folded into a snapshot; 16 MB when absent. */
-  readonly journalBytes?: number
-  /** An edge that starts anew reads all deltas of its epoch: past so many, a fresh epoch is cheaper. 20,000 when absent. */
-  readonly deltas?: number
-  /** The same in bytes; 512 MB when absent. */
-  readonly deltaBytes?: number
-}
 
 const MAX_JOURNAL_BYTES = 16_000_000
-const MAX_DELTAS = 20_000
-const MAX_DELTA_BYTES = 512_000_000
+const MAX_DELTAS = 5_000
+const MIN_DELTA_BYTES = 64_000_000
 
 type Place = Pick<Snapshot, 'baseEpoch' | 'start'>
 
@@ -85,19 +26,6 @@ interface Reading {
   readonly stop: AbortController
   readonly totals: FeedTotals
   readonly done: Promise<unknown>
-}
-
-/** A model trained anew, and up to when its visits reach: everything later is read again. */
-export interface NewBase extends FirstModel {
-  /** Milliseconds since 1970. */
-  readonly since: number
-}
-
-export interface FirstModel {
-  readonly model: TrainedModel
-  /** With version: `local/0.1.0`. */
-  readonly trainer: string
-  readonly gate?: Readonly<Record<string, unknown>>
 }
 
 /** Follows the change feed and keeps edges up to date with it. */
@@ -340,7 +268,11 @@ export class Bridge implements ReleaseSource {
       ms: now() - started,
     })
     for (const follower of this.#followers) follower.wake()
-    const { journalBytes = MAX_JOURNAL_BYTES, deltas = MAX_DELTAS, deltaBytes = MAX_DELTA_BYTES } = limits
+    const {
+      journalBytes = MAX_JOURNAL_BYTES,
+      deltas = MAX_DELTAS,
+      deltaBytes = deltaBytesOf(this.#release),
+    } = limits
     if (delta >= deltas || this.#release.totalBytes > deltaBytes) await this.#renew(epoch + 1)
     else if (folder.journalBytes > journalBytes) await this.#save()
   }
@@ -415,6 +347,11 @@ export class Bridge implements ReleaseSource {
   #report(status: BridgeStatus): void {
     this.#deps.onStatus(status)
   }
+}
+
+function deltaBytesOf({ epoch }: Release): number {
+  const bytes = Object.values(epoch.manifest.files).reduce((sum, file) => sum + file.bytes, 0)
+  return Math.max(MIN_DELTA_BYTES, 4 * bytes)
 }
 
 async function signEpoch({ signer, folder }: BridgeDeps, { manifest }: Artifact): Promise<SignedEpoch> {

@@ -17,7 +17,8 @@ export {
   type Signer,
   type SigningKey,
 } from './artifact/sign.ts'
-export { Bridge, type BridgeLimits, type BridgeStatus, type NewBase } from './bridge.ts'
+export type { BridgeLimits, BridgeStatus, FirstModel, NewBase } from './bridge-deps.ts'
+export { Bridge } from './bridge.ts'
 export { BridgeError, type BridgeErrorCode } from './error.ts'
 export { EdgeClient, EdgeProblem, type Acknowledged, type EdgeTarget } from './push/edge-client.ts'
 export { deliver, type Delivery } from './push/deliver.ts'

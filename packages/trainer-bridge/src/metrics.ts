@@ -1,4 +1,5 @@
-import type { Bridge, BridgeStatus } from './bridge.ts'
+import type { BridgeStatus } from './bridge-deps.ts'
+import type { Bridge } from './bridge.ts'
 
 /** Counters that only the stream of statuses tells. */
 export class StatusCounters {

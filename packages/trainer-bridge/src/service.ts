@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Bridge, BridgeStatus } from './bridge.ts'
+import type { BridgeStatus } from './bridge-deps.ts'
+import type { Bridge } from './bridge.ts'
 import type { Config } from './config.ts'
 import { clearHandOver, handedOver } from './artifact/hand-over.ts'
 import { BridgeError, sentence } from './error.ts'

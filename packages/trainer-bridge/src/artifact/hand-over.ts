@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { BridgeError } from '../error.ts'
 import type { Artifact } from './build.ts'
 import { listEpochs, modelOf, readArtifact, writeArtifact } from './folder.ts'
-import type { NewBase } from '../bridge.ts'
+import type { NewBase } from '../bridge-deps.ts'
 
 /** Where a running bridge looks for a model to go on from. */
 const NEXT = 'next'

@@ -1,0 +1,74 @@
+import type { Container } from '@azure/cosmos'
+import type { Scanner } from '@attune/core/rank'
+import type { Signer } from './artifact/sign.ts'
+import type { FeedStart } from './change-feed/read.ts'
+import type { EdgeTarget } from './push/edge-client.ts'
+import type { EdgeStatus } from './push/follow.ts'
+import type { StateFolder } from './state/folder.ts'
+import type { TrainedModel } from './train/trained-model.ts'
+
+/** What happens in a bridge, for logs, metrics and the shop's drawer. */
+export type BridgeStatus =
+  | {
+      readonly type: 'epoch'
+      readonly epoch: number
+      readonly items: number
+      readonly why: 'initial' | 'resumed' | 'renewed' | 'adopted'
+    }
+  | {
+      readonly type: 'delta'
+      readonly epoch: number
+      readonly delta: number
+      readonly through: string | null
+      /** Events of the micro-batch. */
+      readonly events: number
+      readonly bytes: number
+      /** From taking the pages to a signed delta on disk. */
+      readonly ms: number
+    }
+  | ({ readonly type: 'edge' } & EdgeStatus)
+  | { readonly type: 'feed'; readonly range: string; readonly error: string; readonly retryInMs: number }
+  | { readonly type: 'stopped'; readonly error: string }
+
+export interface BridgeDeps {
+  readonly container: Container
+  readonly folder: StateFolder
+  readonly edges: readonly EdgeTarget[]
+  readonly signer: Signer
+  readonly makeScanner: (dim: number, capacity: number) => Scanner
+  readonly initial: () => Promise<FirstModel>
+  readonly start: FeedStart
+  /** At least this long between two deltas; the first after a pause goes at once. */
+  readonly deltaIntervalMs: number
+  readonly idleMs?: number
+  readonly limits?: BridgeLimits
+  readonly fetch: typeof fetch
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly random: () => number
+  readonly onStatus: (status: BridgeStatus) => void
+  /** Lets go of what was opened for the bridge. */
+  readonly dispose: () => void
+}
+
+export interface BridgeLimits {
+  /** A journal longer than this is folded into a snapshot; 16 MB when absent. */
+  readonly journalBytes?: number
+  /** An edge that starts anew reads all deltas of its epoch: past so many, a fresh epoch is cheaper. 5,000 when absent. */
+  readonly deltas?: number
+  /** The same in bytes; four times the epoch's files when absent, at least 64 MB. */
+  readonly deltaBytes?: number
+}
+
+/** A model trained anew, and up to when its visits reach: everything later is read again. */
+export interface NewBase extends FirstModel {
+  /** Milliseconds since 1970. */
+  readonly since: number
+}
+
+export interface FirstModel {
+  readonly model: TrainedModel
+  /** With version: `local/0.1.0`. */
+  readonly trainer: string
+  readonly gate?: Readonly<Record<string, unknown>>
+}
