@@ -96,6 +96,8 @@ export async function run(_args: string[]): Promise<Record<string, unknown>> {
     capture_gz: capture,
     full_gz: full,
     iife_gz: iife,
+    // On top of a page that has the client and React.
+    react_gz: await bundled(files, `export * from '@attune/client/react'`, ['react']),
     idb_gz: await bundled(files, `export { openDB } from 'idb'`),
   }
 }

@@ -16,7 +16,7 @@ const smallest = {
   compress: { passes: 3, unsafe_arrows: true, pure_getters: true },
   mangle: { properties: { regex: /^_/ } },
 }
-const external = ['idb', /^@attune\/core/]
+const external = ['idb', 'react', /^@attune\/core/]
 const warn = (warning) => {
   throw new Error(warning.message)
 }
@@ -24,7 +24,7 @@ const warn = (warning) => {
 /** @type {import('rollup').RollupOptions[]} */
 export default [
   {
-    input: { index: 'src/index.ts' },
+    input: { index: 'src/index.ts', react: 'src/react.ts' },
     external,
     plugins: [...plugins, terser({ ...smallest, module: true })],
     output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'chunk-[hash].js' },

@@ -12,6 +12,8 @@ export interface Observation extends Place {
 
 export interface ObserveOptions {
   readonly root: Document | ShadowRoot | Element
+  /** Events that have been told already: a shadow root that is watched lies inside a document that is. */
+  readonly told: WeakSet<Event>
   readonly track: (observations: readonly Observation[]) => void
   /** Runs a handler so that nothing it throws reaches the page. */
   readonly guard: <Args extends unknown[]>(handler: (...args: Args) => void) => (...args: Args) => void
@@ -24,7 +26,7 @@ export interface ObserveOptions {
  *
  * @returns stops watching
  */
-export function observe({ root, track, guard }: ObserveOptions): () => void {
+export function observe({ root, told, track, guard }: ObserveOptions): () => void {
   /** What has been reported of an element; a card that is filled anew counts anew. */
   const reported = new WeakMap<Element, string>()
   const inView = new Map<Element, ReturnType<typeof setTimeout>>()
@@ -34,9 +36,10 @@ export function observe({ root, track, guard }: ObserveOptions): () => void {
     if (event.type === 'auxclick' && (event as MouseEvent).button !== 1) return
     const [target] = event.composedPath()
     const start = target instanceof Element ? target : undefined
-    if (start === undefined || closest(start, '[data-attune-ignore]')) return
+    if (start === undefined || told.has(event) || closest(start, '[data-attune-ignore]')) return
     const action = closest(start, '[data-attune-event],[data-attune-item]')
     if (action === undefined) return
+    told.add(event)
     const kind = (action.getAttribute('data-attune-event') ?? 'click') as EventKind
     track([{ kind, ...placeOf(action) }])
   })

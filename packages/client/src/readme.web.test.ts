@@ -136,4 +136,31 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
       { slot: 'category', candidates: ['sku-1', 'sku-2', 'sku-3'] },
     ])
   })
+
+  test('React', async () => {
+    const { outputFiles } = await build({
+      stdin: {
+        contents: `import { createRoot } from 'react-dom/client'\n${local(recipe('jsx', 'AttuneProvider'))}
+          createRoot(document.querySelector('main')).render(<App />)`,
+        loader: 'jsx',
+        resolveDir: import.meta.dirname,
+      },
+      alias: {
+        '@attune/client': `${import.meta.dirname}/index.ts`,
+        '@attune/client/react': `${import.meta.dirname}/react.ts`,
+      },
+      conditions: ['@attune/source'],
+      define: { 'process.env.NODE_ENV': '"production"' },
+      jsx: 'automatic',
+      bundle: true,
+      write: false,
+    })
+    server.files.set('/app.js', { type: 'text/javascript', text: outputFiles[0]?.text ?? '' })
+    const page = await open('<main></main><script src="/app.js"></script>')
+    await expect
+      .poll(() => page.$$eval('li', (all) => all.map((card) => card.textContent)))
+      .toEqual(['Cup', 'Kettle', 'Green tea'])
+    await page.click('text=Kettle')
+    await expect.poll(told).toMatchObject([{ kind: 'click', item: 'sku-2', slot: 'category', position: 1 }])
+  })
 })

@@ -213,6 +213,7 @@ export function assembleTracker({
     return events.at(-1)?.id
   }
 
+  const told = new WeakSet<Event>()
   const stops: (() => void)[] = []
   function listen(target: EventTarget, type: string, handler: () => void): void {
     const guarded = guard(handler)
@@ -220,7 +221,7 @@ export function assembleTracker({
     stops.push(() => target.removeEventListener(type, guarded))
   }
   const watch: Tracker['observe'] = (root) => {
-    const stop = observe({ root, track: record, guard })
+    const stop = observe({ root, told, track: record, guard })
     stops.push(stop)
     return stop
   }

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { bundleScript } from './web-testing/bundle.ts'
+import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
+
+const executable = findBrowser('chromium')
+const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
+
+describe.skipIf(executable === undefined)(`navigation in Chromium${skipped}`, () => {
+  let server: WireServer
+  let browser: RunningChromium
+  let context: BrowserContext
+  const profile = temporaryProfile()
+
+  beforeAll(async () => {
+    server = await startWireServer()
+    server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
+    const page = (body: string) => ({
+      type: 'text/html',
+      text: `<!doctype html><title>shop</title>
+        <script async src="/attune.js" data-endpoint="${server.endpoint}" data-site="public-key"></script>
+        <script>window.restored = 0; addEventListener('pageshow', (event) => { if (event.persisted) restored++ })</script>
+        <main>${body}</main>`,
+    })
+    server.files.set('/', page('<button data-attune-item="tea">tea</button><a href="/other">other</a>'))
+    server.files.set('/other', page('other'))
+    browser = await startChromium(executable as string, profile.path, ['--enable-features=BackForwardCache'])
+  })
+  afterAll(async () => {
+    await browser.close()
+    await server.close()
+    profile.remove()
+  })
+  beforeEach(async () => {
+    server.reset()
+    context = await browser.browser.newContext()
+  })
+  afterEach(() => context.close())
+
+  async function open(within = context): Promise<Page> {
+    const page = await within.newPage()
+    await page.goto(server.origin)
+    await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
+    return page
+  }
+  const told = () =>
+    server
+      .events()
+      .filter((event) => event.kind !== 'impression')
+      .map(({ kind, item }) => `${kind} ${item}`)
+
+  test('a page comes back out of the back/forward cache, and goes on sending', async () => {
+    // Not in a context of its own: those have no back/forward cache.
+    const page = await open(browser.context)
+    await page.click('text=tea')
+    await expect.poll(told).toEqual(['click tea'])
+    await page.click('text=other')
+    await page.waitForURL('**/other')
+    await sleep(300)
+    await page.evaluate(() => history.back())
+    await expect
+      .poll(() =>
+        page.evaluate(() => [location.pathname, (window as unknown as { restored: number }).restored]),
+      )
+      .toEqual(['/', 1])
+    await page.click('text=tea')
+    await expect.poll(told).toEqual(['click tea', 'click tea'])
+    await page.close()
+  })
+
+  test('a single-page app: views, cards and slots of each next view are seen, without a call', async () => {
+    const page = await open()
+    for (const item of ['cup', 'pot']) {
+      await page.evaluate((id) => {
+        history.pushState({}, '', `/p/${id}`)
+        const main = document.querySelector('main')
+        if (main)
+          main.innerHTML = `<article data-attune-view="${id}"><div data-attune-item="${id}"><button>${id}</button></div></article>
+            <ul data-attune-slot="like-${id}" data-attune-k="2" data-attune-strategy="similar" data-attune-like="${id}"><template><li>{id}</li></template></ul>`
+      }, item)
+      await page.click(`text=${item}`)
+      await expect.poll(() => page.$$eval('li', (all) => all.length)).toBe(2)
+    }
+    await expect.poll(told).toEqual(['view cup', 'click cup', 'view pot', 'click pot'])
+    expect(server.ranks.map(({ slot, item }) => [slot, item])).toEqual([
+      ['like-cup', 'cup'],
+      ['like-pot', 'pot'],
+    ])
+  })
+
+  test('a view whose attribute changes in place is told again; one that is only moved is not', async () => {
+    const page = await open()
+    await page.evaluate(() => {
+      document.querySelector('main')?.setAttribute('data-attune-view', 'cup')
+    })
+    await expect.poll(told).toEqual(['view cup'])
+    await page.evaluate(() => {
+      const main = document.querySelector('main')
+      if (main) document.body.append(main)
+    })
+    await page.evaluate(() => document.querySelector('main')?.setAttribute('data-attune-view', 'pot'))
+    await expect.poll(told).toEqual(['view cup', 'view pot'])
+    await sleep(200)
+    expect(told()).toEqual(['view cup', 'view pot'])
+  })
+
+  test('impressions inside a shadow root are seen once it is observed', async () => {
+    const page = await open()
+    await page.evaluate(() => {
+      const host = document.body.appendChild(document.createElement('shop-card'))
+      const root = host.attachShadow({ mode: 'open' })
+      root.innerHTML = '<p data-attune-item="deep">deep</p>'
+      if (window.attune && !Array.isArray(window.attune)) window.attune.observe(root)
+    })
+    await expect
+      .poll(
+        () =>
+          server
+            .events()
+            .filter((event) => event.kind === 'impression')
+            .map((event) => event.item),
+        { timeout: 8_000 },
+      )
+      .toContain('deep')
+    await page.click('text=deep')
+    await expect.poll(told).toEqual(['click deep'])
+  })
+})

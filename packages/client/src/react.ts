@@ -1,0 +1,131 @@
+import type { RankedItem, RankResponse } from '@attune/core'
+import {
+  createContext,
+  createElement,
+  Fragment,
+  useCallback,
+  useContext,
+  useEffect,
+  useState,
+  type ElementType,
+  type ReactElement,
+  type ReactNode,
+} from 'react'
+import type { Client } from './client.ts'
+import type { RankOptions } from './rank.ts'
+
+const ClientContext = createContext<Client | undefined>(undefined)
+
+export interface AttuneProviderProps {
+  readonly client: Client
+  readonly children?: ReactNode
+}
+
+/** Hands the client to the components inside. */
+export function AttuneProvider({ client, children }: AttuneProviderProps): ReactElement {
+  return createElement(ClientContext.Provider, { value: client }, children)
+}
+
+/** The client, or undefined outside an `AttuneProvider`. */
+export function useAttune(): Client | undefined {
+  return useContext(ClientContext)
+}
+
+export interface UseSlotOptions extends Omit<RankOptions, 'slot' | 'signal'> {
+  /** Put these in order; without them the list comes out of the whole catalogue. */
+  readonly candidates?: readonly string[]
+  /** A list the server has asked for: shown from the first render on, and not asked for again. */
+  readonly initial?: RankResponse
+  /** Ask again after each action of the visitor. */
+  readonly live?: boolean
+}
+
+export interface SlotState {
+  /** Undefined until there is a list, and when there is none in time. */
+  readonly list: RankResponse | undefined
+  /** Asks again; the list stays until the newer one is there. */
+  readonly refresh: () => void
+}
+
+/**
+ * The list of a slot. The first render, on the server and when hydrating, knows only `initial`, so both are equal.
+ * Options are compared by what they contain.
+ */
+export function useSlot(name: string, { initial, live = false, ...options }: UseSlotOptions = {}): SlotState {
+  const client = useAttune()
+  const question = JSON.stringify([name, options])
+  const [answered, setAnswered] = useState({ question, list: initial })
+  const [round, setRound] = useState(0)
+  const refresh = useCallback(() => setRound((before) => before + 1), [])
+
+  const known = answered.question === question && answered.list !== undefined && round === 0
+  useEffect(() => {
+    if (client === undefined || known) return undefined
+    const controller = new AbortController()
+    const { candidates, ...rest } = JSON.parse(question)[1] as Omit<UseSlotOptions, 'initial' | 'live'>
+    const asked = { ...rest, slot: name, signal: controller.signal }
+    const answer = candidates === undefined ? client.recommend(name, asked) : client.rank(candidates, asked)
+    void answer.then((list) => {
+      if (list !== undefined && !controller.signal.aborted) setAnswered({ question, list })
+    })
+    return () => controller.abort()
+    // `known` is about the first round only: a list that has come must not end the effect that asked for it.
+  }, [client, name, question, round])
+
+  useEffect(() => {
+    if (client === undefined || !live) return undefined
+    return client.on('queued', ({ event }) => {
+      if (event.kind !== 'impression' && event.kind !== 'search') refresh()
+    })
+  }, [client, live, refresh])
+
+  return { list: answered.question === question ? answered.list : undefined, refresh }
+}
+
+/** Spread on the element that shows an item, so that its clicks and impressions are told. */
+export interface CardAttributes {
+  readonly 'data-attune-item': string
+  readonly 'data-attune-position': number
+}
+
+export interface SlotProps extends UseSlotOptions {
+  readonly name: string
+  /** Draws one item. */
+  readonly children: (item: RankedItem, attributes: CardAttributes) => ReactNode
+  /** The element around the cards. Default `div`. */
+  readonly as?: ElementType
+  readonly className?: string
+  /** Shown while there is no list. Default: the candidates in the order given. */
+  readonly fallback?: ReactNode
+}
+
+/**
+ * A slot: candidates, or a list out of the catalogue, drawn by `children`. The server renders the page's own order (or
+ * `initial`), and so does hydration; the list follows.
+ */
+export function Slot({
+  name,
+  children,
+  as = 'div',
+  className,
+  fallback,
+  ...options
+}: SlotProps): ReactElement {
+  const { list } = useSlot(name, options)
+  const items: readonly RankedItem[] =
+    list?.items ??
+    (fallback === undefined ? (options.candidates ?? []).map((id) => ({ id, score: null })) : [])
+  return createElement(
+    as,
+    { className, 'data-attune-slot': name, 'data-attune-decision': list?.decision },
+    items.length === 0
+      ? fallback
+      : items.map((item, index) =>
+          createElement(
+            Fragment,
+            { key: item.id },
+            children(item, { 'data-attune-item': item.id, 'data-attune-position': index }),
+          ),
+        ),
+  )
+}

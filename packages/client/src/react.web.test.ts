@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { build } from 'esbuild'
+import type { BrowserContext, Page } from 'playwright-core'
+import { createElement } from 'react'
+import { renderToString } from 'react-dom/server'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createClient } from './client.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { App, type AppProps } from './web-testing/react-app.ts'
+import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
+
+const executable = findBrowser('chromium')
+const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
+
+test("on a server: the page's own order, no request, no global touched", () => {
+  const client = createClient({
+    endpoint: 'https://edge.test',
+    site: 'key',
+    fetch: () => {
+      throw new Error('a server must not ask')
+    },
+  })
+  expect(renderToString(createElement(App, { client, candidates: ['a', 'b'] }))).toBe(
+    '<ul data-attune-slot="related"><li data-attune-item="a" data-attune-position="0"><button>a</button></li>' +
+      '<li data-attune-item="b" data-attune-position="1"><button>b</button></li></ul>',
+  )
+})
+
+describe.skipIf(executable === undefined)(`React in Chromium${skipped}`, () => {
+  let server: WireServer
+  let browser: RunningChromium
+  let context: BrowserContext
+  const profile = temporaryProfile()
+
+  beforeAll(async () => {
+    server = await startWireServer()
+    const { outputFiles } = await build({
+      entryPoints: [`${import.meta.dirname}/web-testing/react-app.ts`],
+      conditions: ['@attune/source'],
+      define: { 'process.env.NODE_ENV': '"development"' },
+      bundle: true,
+      format: 'iife',
+      globalName: 'app',
+      write: false,
+    })
+    server.files.set('/app.js', { type: 'text/javascript', text: outputFiles[0]?.text ?? '' })
+    browser = await startChromium(executable as string, profile.path)
+  })
+  afterAll(async () => {
+    await browser.close()
+    await server.close()
+    profile.remove()
+  })
+  beforeEach(async () => {
+    server.reset()
+    context = await browser.browser.newContext()
+  })
+  afterEach(() => context.close())
+
+  async function open(props: AppProps): Promise<Page> {
+    const client = createClient({ endpoint: server.endpoint, site: 'public-key' })
+    server.files.set('/', {
+      type: 'text/html',
+      text: `<!doctype html><title>react</title><main>${renderToString(createElement(App, { client, ...props }))}</main>
+        <script src="/app.js"></script><script>app.start(${JSON.stringify(server.endpoint)}, ${JSON.stringify(props)})</script>`,
+    })
+    const page = await context.newPage()
+    await page.goto(server.origin)
+    return page
+  }
+  const shown = (page: Page) => page.$$eval('li', (all) => all.map((card) => card.textContent))
+  const hydration = (page: Page) =>
+    page.evaluate(() => (window as unknown as { hydration: string[] }).hydration)
+
+  test('hydrates what the server rendered, then puts it in order; clicks name slot, place and decision', async () => {
+    let answer = (): void => {}
+    const looked = new Promise<void>((resolve) => (answer = resolve))
+    server.fault = async (path) => (path === '/v1/rank' ? void (await looked) : undefined)
+    const page = await open({ candidates: ['a', 'b', 'c'] })
+    expect(await shown(page)).toEqual(['a', 'b', 'c'])
+    answer()
+    await expect.poll(() => shown(page)).toEqual(['c', 'b', 'a'])
+    expect(await hydration(page)).toEqual([])
+    await page.click('text=b')
+    await expect
+      .poll(() => server.events().find((event) => event.kind === 'click'))
+      .toMatchObject({
+        item: 'b',
+        slot: 'related',
+        position: 1,
+        decision: '01900000-0000-7000-8000-000000000001',
+      })
+    expect(server.ranks).toHaveLength(1)
+  })
+
+  test('a list the server asked for is shown from the first paint, and not asked for again', async () => {
+    const initial = {
+      ...ranked({ slot: 'related', candidates: ['a', 'b'] }),
+      items: [
+        { id: 'b', score: 1, because: { item: 'x', kind: 'click' as const } },
+        { id: 'a', score: 0 },
+      ],
+    }
+    const page = await open({ candidates: ['a', 'b'], initial })
+    expect(await shown(page)).toEqual(['b because x', 'a'])
+    await sleep(300)
+    expect(await shown(page)).toEqual(['b because x', 'a'])
+    expect([server.ranks, await hydration(page)]).toEqual([[], []])
+  })
+
+  test('a live slot is asked for again after a click; an edge that fails leaves the order', async () => {
+    const page = await open({ candidates: ['a', 'b', 'c'], live: true })
+    await expect.poll(() => shown(page)).toEqual(['c', 'b', 'a'])
+    server.rank = (request) => ({
+      ...ranked(request),
+      items: ['b', 'a', 'c'].map((id) => ({ id, score: 1 })),
+    })
+    await page.click('text=c')
+    await expect.poll(() => shown(page)).toEqual(['b', 'a', 'c'])
+    expect(server.ranks.at(-1)?.recent).toMatchObject([{ kind: 'click', item: 'c' }])
+    server.fault = (path) => (path === '/v1/rank' ? { status: 500 } : undefined)
+    await page.click('text=a')
+    await sleep(300)
+    expect(await shown(page)).toEqual(['b', 'a', 'c'])
+  })
+})
