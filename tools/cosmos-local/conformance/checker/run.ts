@@ -80,7 +80,8 @@ export async function check(
     })
     const end = Date.now() + seconds * 1000
     // A planted bug needs to be found once.
-    while (Date.now() < end && !(planted && history.violations.length > 0)) {
+    const enough = (): boolean => planted && history.violations.length > 0
+    while (Date.now() < end && !enough()) {
       await sleep(STRIKE_EVERY_MS)
       await strike(cluster, toll, random, !planted)
     }

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import { startCosmosLocal } from '../../src/index.ts'
 
 /** One of the two servers, in a process of its own: `ours FOLDER` or `theirs`. */
@@ -9,7 +10,7 @@ if (which === 'ours' && folder !== undefined) {
 } else {
   // No types come with it.
   const { default: server } = (await import('@vercel/cosmosdb-server')) as unknown as {
-    default: { createHttpServer(): import('node:http').Server }
+    default: { createHttpServer(): Server }
   }
   const theirs = server.createHttpServer()
   theirs.listen(0, '127.0.0.1', () => {

@@ -316,9 +316,12 @@ export class ItemStore {
     ).all(now, limit) as unknown as (StoredItem & { container: number })[]
   }
 
-  /** Forgets former versions that ended before `ts`. */
+  /** Forgets former versions that ended before `ts`. They are numbered as they ended: the old ones come first. */
   prune(ts: number): void {
-    this.prepared('DELETE FROM history WHERE end_ts < ?').run(ts)
+    const [oldest] = this.prepared('SELECT num, end_ts FROM history ORDER BY num LIMIT 1').all()
+    if (oldest === undefined || Number(oldest['end_ts']) >= ts) return
+    const kept = this.prepared('SELECT num FROM history WHERE end_ts >= ? ORDER BY num LIMIT 1').get(ts)
+    this.prepared('DELETE FROM history WHERE num < ?').run(Number(kept?.['num'] ?? Number.MAX_SAFE_INTEGER))
   }
 
   count(range: PkRange): { items: number; bytes: number } {
