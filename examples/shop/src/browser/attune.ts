@@ -16,10 +16,11 @@ declare global {
   }
 }
 
+const early = window.early ?? []
+window.early = undefined
+
 /** Hears of everything the client does, from the start of the page. */
 export function listen(told: (event: Told) => void): void {
-  const early = window.early ?? []
-  window.early = undefined
   for (const event of early) told(event)
   for (const name of ['queued', 'stored', 'ranked'] as const) {
     window.attune?.push(['on', name, (detail: never) => told([name, detail])])

@@ -32,7 +32,8 @@ function drawCount(basket: Basket): void {
   if (badge === null) return
   badge.hidden = count === 0
   badge.textContent = String(count)
-  badge.closest('a')?.setAttribute('aria-label', `Basket, ${count} ${count === 1 ? 'thing' : 'things'}`)
+  const words = document.querySelector('[data-basket-words]')
+  if (words !== null) words.textContent = count === 0 ? '' : count === 1 ? ' thing' : ' things'
 }
 
 function put(id: string, count: number): void {
@@ -67,29 +68,58 @@ export async function drawBasket(): Promise<void> {
     return good === undefined ? [] : [{ good, count: basket[id] ?? 0 }]
   })
   if (lines.length === 0) {
-    place.replaceChildren(h('p', { class: 'empty' }, 'Nothing in it yet. ', h('a', { href: '/' }, 'Have a wander.')))
+    place.replaceChildren(
+      h('p', { class: 'empty' }, 'Nothing in it yet. ', h('a', { href: '/' }, 'Have a wander.')),
+    )
     return
   }
   const total = lines.reduce((sum, { good, count }) => sum + good.cents * count, 0)
   place.replaceChildren(
     h('ul', { class: 'lines' }, ...lines.map(({ good, count }) => line(good, count))),
-    h('div', { class: 'total' }, h('p', {}, 'Together ', h('b', {}, EURO.format(total / 100))),
-      h('button', { type: 'button', class: 'primary', onclick: () => checkOut(lines) }, 'Check out, make-believe')),
+    h(
+      'div',
+      { class: 'total' },
+      h('p', {}, 'Together ', h('b', {}, EURO.format(total / 100))),
+      h(
+        'button',
+        { type: 'button', class: 'primary', onclick: () => checkOut(lines) },
+        'Check out, make-believe',
+      ),
+    ),
   )
 }
 
 function line(good: GoodFacts, count: number): HTMLElement {
   const change = (by: number) => () => {
     put(good.id, count + by)
-    void drawBasket().then(() => document.querySelector<HTMLElement>(`[data-line="${good.id}"] button[data-by="${by}"]`)?.focus())
+    void drawBasket().then(() =>
+      document.querySelector<HTMLElement>(`[data-line="${good.id}"] button[data-by="${by}"]`)?.focus(),
+    )
   }
-  return h('li', { 'data-line': good.id, style: `--hue:${good.hue}` },
-    h('a', { href: `/p/${good.id}`, class: 'tile', tabindex: -1, 'aria-hidden': 'true' }, h('img', { src: `/pictures/${good.id}.svg`, alt: '', width: 56, height: 56 })),
+  return h(
+    'li',
+    { 'data-line': good.id, style: `--hue:${good.hue}` },
+    h(
+      'a',
+      { href: `/p/${good.id}`, class: 'tile', tabindex: -1, 'aria-hidden': 'true' },
+      h('img', { src: `/pictures/${good.id}.svg`, alt: '', width: 56, height: 56 }),
+    ),
     h('a', { href: `/p/${good.id}`, class: 'name' }, good.name),
-    h('span', { class: 'stepper' },
-      h('button', { type: 'button', 'data-by': -1, 'aria-label': `One less of ${good.name}`, onclick: change(-1) }, '−'),
+    h(
+      'span',
+      { class: 'stepper' },
+      h(
+        'button',
+        { type: 'button', 'data-by': -1, 'aria-label': `One less of ${good.name}`, onclick: change(-1) },
+        '−',
+      ),
       h('output', { 'aria-label': `How many of ${good.name}` }, String(count)),
-      h('button', { type: 'button', 'data-by': 1, 'aria-label': `One more of ${good.name}`, onclick: change(1) }, '+')),
+      h(
+        'button',
+        { type: 'button', 'data-by': 1, 'aria-label': `One more of ${good.name}`, onclick: change(1) },
+        '+',
+      ),
+    ),
     h('span', { class: 'price' }, EURO.format((good.cents * count) / 100)),
   )
 }
@@ -99,6 +129,12 @@ function checkOut(lines: readonly { readonly good: GoodFacts; readonly count: nu
   write({})
   const place = document.querySelector<HTMLElement>('[data-basket]')
   place?.replaceChildren(
-    h('p', { class: 'thanks', role: 'status', tabindex: -1 }, 'Thank you! Nothing was charged and nothing will come. ', 'Your lists, though, took note.'))
+    h(
+      'p',
+      { class: 'thanks', role: 'status', tabindex: -1 },
+      'Thank you! Nothing was charged and nothing will come. ',
+      'Your lists, though, took note.',
+    ),
+  )
   place?.querySelector<HTMLElement>('.thanks')?.focus()
 }

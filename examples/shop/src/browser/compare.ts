@@ -11,7 +11,12 @@ export interface Comparison {
   readonly moves: readonly Move[]
   /** Ids of the older list that are gone, with their places there. */
   readonly gone: readonly { readonly id: string; readonly from: number }[]
-  readonly counts: { readonly fresh: number; readonly up: number; readonly down: number; readonly stayed: number }
+  readonly counts: {
+    readonly fresh: number
+    readonly up: number
+    readonly down: number
+    readonly stayed: number
+  }
 }
 
 /** How one list became another. */

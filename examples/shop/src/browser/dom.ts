@@ -17,7 +17,9 @@ function dress<E extends Element>(element: E, props: Props, children: readonly C
     else if (value === true) element.setAttribute(name, '')
     else if (value !== undefined && value !== false) element.setAttribute(name, String(value))
   }
-  element.append(...children.filter((child): child is Node | string => child !== undefined && child !== false))
+  element.append(
+    ...children.filter((child): child is Node | string => child !== undefined && child !== false),
+  )
   return element
 }
 

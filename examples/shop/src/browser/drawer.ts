@@ -62,7 +62,11 @@ export function startDrawer(): void {
     if (journey === undefined) return
     const mine = ++turn
     const { event, before = [], list } = journey
-    const goods = await factsOf([...(event.item === undefined ? [] : [event.item]), ...before, ...(list?.ids ?? [])])
+    const goods = await factsOf([
+      ...(event.item === undefined ? [] : [event.item]),
+      ...before,
+      ...(list?.ids ?? []),
+    ])
     if (mine !== turn) return
     summary.textContent = summarize(journey)
     opener.dataset['state'] = list === undefined ? 'waiting' : 'done'
@@ -87,18 +91,28 @@ function summarize({ stored, list, before }: Journey): string {
     const { fresh, up, down } = compareLists(before, list.ids).counts
     parts.push(`${fresh} new, ${up + down} moved`)
   }
-  return parts.join(' · ') || 'Kept, on its way …'
+  return parts.join(' · ') || (navigator.onLine ? 'Kept, on its way …' : 'Kept here while you are offline')
 }
 
 function sections(journey: Journey, goods: ReadonlyMap<string, GoodFacts>): HTMLElement[] {
   const { event, before, list } = journey
   const good = goods.get(event.item ?? '')
-  const where = event.slot === undefined ? '' : ` in ${SLOTS[event.slot] ?? event.slot}${event.position === undefined ? '' : `, place ${event.position + 1}`}`
+  const where =
+    event.slot === undefined
+      ? ''
+      : ` in ${SLOTS[event.slot] ?? event.slot}${event.position === undefined ? '' : `, place ${event.position + 1}`}`
   return [
-    h('div', { class: 'did' },
+    h(
+      'div',
+      { class: 'did' },
       good !== undefined && h('img', { src: `/pictures/${good.id}.svg`, alt: '', width: 56, height: 56 }),
-      h('p', {}, h('span', {}, DID[event.kind] ?? event.kind), h('b', {}, good?.name ?? event.item ?? ''),
-        h('small', {}, `${new Date(event.at).toLocaleTimeString()}${where}`)),
+      h(
+        'p',
+        {},
+        h('span', {}, DID[event.kind] ?? event.kind),
+        h('b', {}, good?.name ?? event.item ?? ''),
+        h('small', {}, `${new Date(event.at).toLocaleTimeString()}${where}`),
+      ),
     ),
     storedSection(journey),
     rankedSection(journey),
@@ -111,7 +125,9 @@ function step(title: string, state: 'done' | 'waiting', ...content: readonly (No
 }
 
 function figures(...pairs: readonly (readonly [label: string, value: string | undefined])[]): HTMLElement {
-  const shown = pairs.flatMap(([label, value]) => (value === undefined ? [] : [h('div', {}, h('dt', {}, label), h('dd', {}, value))]))
+  const shown = pairs.flatMap(([label, value]) =>
+    value === undefined ? [] : [h('div', {}, h('dt', {}, label), h('dd', {}, value))],
+  )
   return h('dl', { class: 'figures' }, ...shown)
 }
 
@@ -124,22 +140,35 @@ function storedSection({ stored }: Journey): HTMLElement {
   }
   const { diagnostics, durationMs, duplicate, events, session } = stored
   return step(
-    duplicate ? 'Was stored already' : 'Stored in Cosmos DB', 'done',
+    duplicate ? 'Was stored already' : 'Stored in Cosmos DB',
+    'done',
     figures(
       ['stored in', diagnostics && ms(diagnostics.cosmosMs)],
       ['charge', diagnostics && `${diagnostics.ru.toFixed(2)} RU`],
       ['there and back', ms(durationMs)],
       ['events in the batch', String(events)],
     ),
-    h('p', { class: 'token' }, 'Session token ', h('code', {}, session), ' proves that write: whoever reads with it sees the click.'),
+    h(
+      'p',
+      { class: 'token' },
+      'Session token ',
+      h('code', {}, session),
+      ' proves that write: whoever reads with it sees the click.',
+    ),
   )
 }
 
 function rankedSection({ list }: Journey): HTMLElement {
-  if (list === undefined) return step('Next list', 'waiting', h('p', {}, 'The next “For you” will count it. It is asked for when one comes into the page.'))
+  if (list === undefined)
+    return step(
+      'Next list',
+      'waiting',
+      h('p', {}, 'The next “For you” will count it. It is asked for when one comes into the page.'),
+    )
   const { epoch, delta, fresh, durationMs, session, diagnostics } = list
   return step(
-    'Your next list counted it', 'done',
+    'Your next list counted it',
+    'done',
     figures(
       ['model', `epoch ${epoch}, delta ${delta}`],
       ['latency', ms(durationMs)],
@@ -147,33 +176,94 @@ function rankedSection({ list }: Journey): HTMLElement {
       ['history read', diagnostics && `${ms(diagnostics.historyMs)}, ${diagnostics.ru.toFixed(2)} RU`],
       ['from your', diagnostics && `${diagnostics.events} ${diagnostics.events === 1 ? 'event' : 'events'}`],
       ['considered', diagnostics && `${diagnostics.candidates} goods`],
-      ['engine', diagnostics && { ort: 'ONNX Runtime', core: 'TypeScript (ONNX warming up)', none: 'no model of you yet' }[diagnostics.engine]],
+      [
+        'engine',
+        diagnostics &&
+          { ort: 'ONNX Runtime', core: 'TypeScript (ONNX warming up)', none: 'no model of you yet' }[
+            diagnostics.engine
+          ],
+      ],
       ['stored history', fresh ? 'as new as asked' : 'behind; says so'],
     ),
-    h('p', { class: 'token' },
-      ...(session === undefined ? ['Asked for with the click itself, before its storing had been confirmed.'] : ['Asked for with token ', h('code', {}, session), ' and the click itself.'])),
+    h(
+      'p',
+      { class: 'token' },
+      ...(session === undefined
+        ? ['Asked for with the click itself, before its storing had been confirmed.']
+        : ['Asked for with token ', h('code', {}, session), ' and the click itself.']),
+    ),
   )
 }
 
-function orderSection(before: readonly string[] | undefined, list: NonNullable<Journey['list']>, goods: ReadonlyMap<string, GoodFacts>): HTMLElement {
+function orderSection(
+  before: readonly string[] | undefined,
+  list: NonNullable<Journey['list']>,
+  goods: ReadonlyMap<string, GoodFacts>,
+): HTMLElement {
   const heading = h('h3', {}, 'What it changed in “For you”')
-  if (before === undefined) return h('section', { class: 'step done' }, heading, h('p', {}, 'This is your first list; the next click has one to compare with.'))
+  if (before === undefined)
+    return h(
+      'section',
+      { class: 'step done' },
+      heading,
+      h('p', {}, 'This is your first list; the next click has one to compare with.'),
+    )
   const comparison = compareLists(before, list.ids)
   const { fresh, up, down, stayed } = comparison.counts
   const nameOf = (id: string) => goods.get(id)?.name ?? id
   const row = (id: string, ...more: readonly HTMLElement[]) =>
-    h('li', {}, h('img', { src: `/pictures/${id}.svg`, alt: '', width: 26, height: 26 }), ...more)
-  return h('section', { class: 'step done' },
+    // A list may name a good this shop no longer has.
+    h(
+      'li',
+      {},
+      goods.has(id)
+        ? h('img', { src: `/pictures/${id}.svg`, alt: '', width: 26, height: 26 })
+        : h('span', { class: 'no-picture' }),
+      ...more,
+    )
+  return h(
+    'section',
+    { class: 'step done' },
     heading,
-    h('p', { class: 'legend' },
-      h('span', { class: 'fresh' }, `${fresh} new`), h('span', { class: 'up' }, `${up} up`), h('span', { class: 'down' }, `${down} down`), h('span', {}, `${stayed} stayed`)),
-    h('div', { class: 'slope', style: `--rows:${Math.max(before.length, list.ids.length)};--row:${ROW}px;--gap:${GAP}px` },
-      h('ol', { class: 'old', 'aria-label': 'Before' }, ...before.map((id) => row(id, h('span', { class: 'hidden' }, nameOf(id))))),
+    h(
+      'p',
+      { class: 'legend' },
+      h('span', { class: 'fresh' }, `${fresh} new`),
+      h('span', { class: 'up' }, `${up} up`),
+      h('span', { class: 'down' }, `${down} down`),
+      h('span', {}, `${stayed} stayed`),
+    ),
+    h(
+      'div',
+      {
+        class: 'slope',
+        style: `--rows:${Math.max(before.length, list.ids.length)};--row:${ROW}px;--gap:${GAP}px`,
+      },
+      h(
+        'ol',
+        { class: 'old', 'aria-label': 'Before' },
+        ...before.map((id) => row(id, h('span', { class: 'hidden' }, nameOf(id)))),
+      ),
       lines(comparison, Math.max(before.length, list.ids.length)),
-      h('ol', { class: 'new', 'aria-label': 'After' }, ...comparison.moves.map(({ id, from, to }) =>
-        row(id,
-          h('span', { class: 'what', title: list.because[id] === undefined ? undefined : `because of ${nameOf(list.because[id] ?? '')}` }, nameOf(id)),
-          badge(from, to)))),
+      h(
+        'ol',
+        { class: 'new', 'aria-label': 'After' },
+        ...comparison.moves.map(({ id, from, to }) =>
+          row(
+            id,
+            h(
+              'span',
+              {
+                class: 'what',
+                title:
+                  list.because[id] === undefined ? undefined : `because of ${nameOf(list.because[id] ?? '')}`,
+              },
+              nameOf(id),
+            ),
+            badge(from, to),
+          ),
+        ),
+      ),
     ),
   )
 }
@@ -181,16 +271,26 @@ function orderSection(before: readonly string[] | undefined, list: NonNullable<J
 function badge(from: number | undefined, to: number): HTMLElement {
   if (from === undefined) return h('span', { class: 'badge fresh' }, 'new')
   if (from === to) return h('span', { class: 'badge' }, '=')
-  return from > to ? h('span', { class: 'badge up' }, `▲ ${from - to}`) : h('span', { class: 'badge down' }, `▼ ${to - from}`)
+  return from > to
+    ? h('span', { class: 'badge up' }, `▲ ${from - to}`)
+    : h('span', { class: 'badge down' }, `▼ ${to - from}`)
 }
 
 function lines({ moves, gone }: Comparison, rows: number): Node {
   const y = (place: number) => place * ROW + ROW / 2
-  return svg('svg', { viewBox: `0 0 ${GAP} ${rows * ROW}`, width: GAP, height: rows * ROW, 'aria-hidden': 'true' },
+  return svg(
+    'svg',
+    { viewBox: `0 0 ${GAP} ${rows * ROW}`, width: GAP, height: rows * ROW, 'aria-hidden': 'true' },
     ...moves.flatMap(({ from, to }) =>
       from === undefined
         ? [svg('circle', { class: 'fresh', cx: GAP - 6, cy: y(to), r: 3.5 })]
-        : [svg('path', { class: from === to ? 'stayed' : from > to ? 'up' : 'down', d: `M2 ${y(from)}C${GAP / 2} ${y(from)} ${GAP / 2} ${y(to)} ${GAP - 2} ${y(to)}` })]),
+        : [
+            svg('path', {
+              class: from === to ? 'stayed' : from > to ? 'up' : 'down',
+              d: `M2 ${y(from)}C${GAP / 2} ${y(from)} ${GAP / 2} ${y(to)} ${GAP - 2} ${y(to)}`,
+            }),
+          ],
+    ),
     ...gone.map(({ from }) => svg('path', { class: 'gone', d: `M2 ${y(from)}h12` })),
   )
 }

@@ -10,7 +10,8 @@ const GLIDE_MS = 420
 export function startGliding(): void {
   listen(([name, detail]) => {
     if (name !== 'ranked' || calm()) return
-    for (const slot of document.querySelectorAll(`[data-attune-slot="${CSS.escape(detail.request.slot)}"]`)) glide(slot)
+    for (const slot of document.querySelectorAll(`[data-attune-slot="${CSS.escape(detail.request.slot)}"]`))
+      glide(slot)
   })
 }
 
@@ -25,9 +26,17 @@ function glide(slot: Element): void {
       const now = card.getBoundingClientRect()
       const frames =
         old === undefined
-          ? [{ opacity: 0, transform: 'scale(.94)' }, { opacity: 1, transform: 'none' }]
+          ? [
+              { opacity: 0, transform: 'scale(.94)' },
+              { opacity: 1, transform: 'none' },
+            ]
           : [{ transform: `translate(${old.x - now.x}px, ${old.y - now.y}px)` }, { transform: 'none' }]
-      card.animate(frames, { duration: GLIDE_MS, delay: old === undefined ? place * 18 : 0, easing: 'cubic-bezier(.2,.8,.2,1)', fill: 'backwards' })
+      card.animate(frames, {
+        duration: GLIDE_MS,
+        delay: old === undefined ? place * 18 : 0,
+        easing: 'cubic-bezier(.2,.8,.2,1)',
+        fill: 'backwards',
+      })
     })
   })
   changes.observe(slot, { childList: true })

@@ -15,11 +15,14 @@ export async function factsOf(ids: readonly string[]): Promise<ReadonlyMap<strin
   if (missing.length > 0) {
     const response = await fetch(`/goods.json?ids=${missing.map(encodeURIComponent).join(',')}`)
     if (response.ok) {
-      for (const [id, facts] of Object.entries((await response.json()) as Record<string, GoodFacts>)) known.set(id, facts)
+      for (const [id, facts] of Object.entries((await response.json()) as Record<string, GoodFacts>))
+        known.set(id, facts)
     }
   }
-  return new Map(ids.flatMap((id) => {
-    const facts = known.get(id)
-    return facts === undefined ? [] : [[id, facts] as const]
-  }))
+  return new Map(
+    ids.flatMap((id) => {
+      const facts = known.get(id)
+      return facts === undefined ? [] : [[id, facts] as const]
+    }),
+  )
 }

@@ -51,9 +51,20 @@ export function follow(memory: Memory, told: Told): Memory {
     case 'stored': {
       const { journey } = memory
       const { events, response, durationMs } = told[1]
-      if (journey === undefined || journey.stored !== undefined || !events.some(({ id }) => id === journey.event.id)) return memory
+      if (
+        journey === undefined ||
+        journey.stored !== undefined ||
+        !events.some(({ id }) => id === journey.event.id)
+      )
+        return memory
       const { session, duplicate, diagnostics } = response
-      const stored = { durationMs, events: events.length, duplicate, session, ...(diagnostics && { diagnostics }) }
+      const stored = {
+        durationMs,
+        events: events.length,
+        duplicate,
+        session,
+        ...(diagnostics && { diagnostics }),
+      }
       return { ...memory, journey: { ...journey, stored } }
     }
     case 'ranked': {
@@ -62,12 +73,26 @@ export function follow(memory: Memory, told: Told): Memory {
       const ids = response.items.map(({ id }) => id)
       const { journey } = memory
       // The first list asked for after the click, and told about it.
-      const counted = journey !== undefined && journey.list === undefined && (request.recent ?? []).some(({ id }) => id === journey.event.id)
+      const counted =
+        journey !== undefined &&
+        journey.list === undefined &&
+        (request.recent ?? []).some(({ id }) => id === journey.event.id)
       if (!counted) return { ...memory, list: ids }
       const { epoch, delta, fresh, diagnostics } = response
-      const because = Object.fromEntries(response.items.flatMap(({ id, because: why }) => (why === undefined ? [] : [[id, why.item]])))
+      const because = Object.fromEntries(
+        response.items.flatMap(({ id, because: why }) => (why === undefined ? [] : [[id, why.item]])),
+      )
       const { session } = request
-      const list = { ids, because, epoch, delta, fresh, durationMs, ...(session !== undefined && { session }), ...(diagnostics && { diagnostics }) }
+      const list = {
+        ids,
+        because,
+        epoch,
+        delta,
+        fresh,
+        durationMs,
+        ...(session !== undefined && { session }),
+        ...(diagnostics && { diagnostics }),
+      }
       return { list: ids, journey: { ...journey, list } }
     }
   }

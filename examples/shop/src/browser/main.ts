@@ -1,3 +1,4 @@
+import { listen } from './attune.ts'
 import { drawBasket, startBasket } from './basket.ts'
 import { startDrawer } from './drawer.ts'
 import { startGliding } from './glide.ts'
@@ -9,6 +10,17 @@ const arrived = (): void => {
   void drawBasket()
 }
 
+// The home page speaks for newcomers; once something is known of the visitor it may say so.
+listen(([name, detail]) => {
+  if (
+    name !== 'ranked' ||
+    detail.request.slot !== 'for-you' ||
+    detail.response.diagnostics?.engine === 'none'
+  )
+    return
+  const line = document.querySelector('.hero ~ .shelf [id="shelf-for-you"] + p')
+  if (line !== null) line.textContent = 'Ranked for you alone, this second.'
+})
 startDrawer()
 startGliding()
 startBasket()

@@ -26,11 +26,14 @@ export function startNavigation(arrived: () => void): void {
     if (!(form instanceof HTMLFormElement) || event.defaultPrevented || form.method !== 'get') return
     event.preventDefault()
     const url = new URL(form.action)
-    url.search = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)])).toString()
+    url.search = new URLSearchParams(
+      [...new FormData(form)].map(([name, value]) => [name, String(value)]),
+    ).toString()
     void go(url, arrived)
   })
   document.addEventListener('change', (event) => {
-    if (event.target instanceof HTMLSelectElement) event.target.form?.matches('[data-auto]') && event.target.form.requestSubmit()
+    const form = event.target instanceof HTMLSelectElement ? event.target.form : null
+    if (form?.matches('[data-auto]')) form.requestSubmit()
   })
   window.addEventListener('popstate', (event) => {
     const at = (event.state as { scroll?: number } | null)?.scroll ?? 0

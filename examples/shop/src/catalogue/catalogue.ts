@@ -12,7 +12,23 @@ import { accessories, clothes, shoes } from './goods/wear.ts'
 import { STUDIO } from './studio.ts'
 
 const TABLES: Readonly<Record<string, readonly Row[]>> = {
-  bakery, deli, drinks, market, garden, toys, models, clothes, shoes, accessories, kitchen, home, workshop, paper, sound, sport, travel,
+  bakery,
+  deli,
+  drinks,
+  market,
+  garden,
+  toys,
+  models,
+  clothes,
+  shoes,
+  accessories,
+  kitchen,
+  home,
+  workshop,
+  paper,
+  sound,
+  sport,
+  travel,
 }
 
 type Dye = readonly [name: string, hue: number, saturation: number, lightness: number]
@@ -61,14 +77,28 @@ function good(fields: Omit<Good, 'id' | 'themes'> & { readonly themes: string })
 function* fromRow(department: string, [icon, name, price, themes, blurb, more = {}]: Row): Iterable<Good> {
   const family = slug(name)
   const shared = { department, themes, blurb, family }
-  yield good({ ...shared, name, price: cents(price), picture: { kind: 'icon', icon }, variant: more.colours === undefined ? 'single' : 'classic' })
+  yield good({
+    ...shared,
+    name,
+    price: cents(price),
+    picture: { kind: 'icon', icon },
+    variant: more.colours === undefined ? 'single' : 'classic',
+  })
   if (more.pack !== undefined) {
     const [packName, packPrice] = more.pack
-    yield good({ ...shared, name: packName, price: cents(packPrice), picture: { kind: 'pack', icon }, variant: 'pack' })
+    yield good({
+      ...shared,
+      name: packName,
+      price: cents(packPrice),
+      picture: { kind: 'pack', icon },
+      variant: 'pack',
+    })
   }
   if (more.colours === undefined) return
   const main = mainColour(iconBody(icon))
-  const apart = COLOURS[more.colours].filter(([, hue]) => main.s <= 0.15 || hueDistance(hue, main.h) >= MIN_HUE_DISTANCE)
+  const apart = COLOURS[more.colours].filter(
+    ([, hue]) => main.s <= 0.15 || hueDistance(hue, main.h) >= MIN_HUE_DISTANCE,
+  )
   // Starting at a different colour each time keeps one shelf from being all rust and mustard.
   const start = name.length % apart.length
   for (let i = 0; i < COLOURWAYS; i++) {
@@ -83,7 +113,13 @@ function* fromRow(department: string, [icon, name, price, themes, blurb, more = 
 function* fromPlush([icon, animal, themes, blurb]: (typeof plush)[number]): Iterable<Good> {
   const shared = { department: 'plush', themes: `${themes} kids`, blurb, family: slug(animal) }
   const rank = animal.length % 5
-  yield good({ ...shared, name: `${animal}, soft toy`, price: cents(19 + 2 * rank), picture: { kind: 'icon', icon }, variant: '28 cm' })
+  yield good({
+    ...shared,
+    name: `${animal}, soft toy`,
+    price: cents(19 + 2 * rank),
+    picture: { kind: 'icon', icon },
+    variant: '28 cm',
+  })
 }
 
 function* fromStudio(): Iterable<Good> {
@@ -106,7 +142,9 @@ function* fromStudio(): Iterable<Good> {
 
 function build(): Good[] {
   return [
-    ...Object.entries(TABLES).flatMap(([department, rows]) => rows.flatMap((row) => [...fromRow(department, row)])),
+    ...Object.entries(TABLES).flatMap(([department, rows]) =>
+      rows.flatMap((row) => [...fromRow(department, row)]),
+    ),
     ...plush.flatMap((row) => [...fromPlush(row)]),
     ...fromStudio(),
   ]
@@ -124,6 +162,12 @@ export function findGood(id: string): Good | undefined {
 /** Other goods of the same family, in the catalogue's order. */
 export function variantsOf(item: Good): readonly Good[] {
   return item.picture.kind === 'print'
-    ? CATALOGUE.filter((other) => other.picture.kind === 'print' && other.picture.icon === (item.picture.icon) && other.id !== item.id)
-    : CATALOGUE.filter((other) => other.family === item.family && other.department === item.department && other.id !== item.id)
+    ? CATALOGUE.filter(
+        (other) =>
+          other.picture.kind === 'print' && other.picture.icon === item.picture.icon && other.id !== item.id,
+      )
+    : CATALOGUE.filter(
+        (other) =>
+          other.family === item.family && other.department === item.department && other.id !== item.id,
+      )
 }

@@ -1,5 +1,6 @@
 /** The print studio's own drawings: 32 × 32, flat, with room for a motif. */
-export type Base = 'mug' | 'tote' | 'cushion' | 'pin' | 'card' | 'print' | 'puzzle' | 'jam' | 'tea' | 'candle' | 'seeds'
+export type Base =
+  'mug' | 'tote' | 'cushion' | 'pin' | 'card' | 'print' | 'puzzle' | 'jam' | 'tea' | 'candle' | 'seeds'
 
 interface Shades {
   readonly pale: string
@@ -8,7 +9,9 @@ interface Shades {
   readonly deep: string
 }
 
-const BASES: Readonly<Record<Base, (motif: (x: number, y: number, size: number) => string, shades: Shades) => string>> = {
+const BASES: Readonly<
+  Record<Base, (motif: (x: number, y: number, size: number) => string, shades: Shades) => string>
+> = {
   mug: (motif, { pale, soft, mid, deep }) =>
     `<path fill="none" stroke="${mid}" stroke-width="2.6" d="M23 11.5h2.2a4 4 0 0 1 4 4v2.6a4 4 0 0 1-4 4H23"/>` +
     `<path fill="${pale}" d="M3 6h21v18.5a4 4 0 0 1-4 4H7a4 4 0 0 1-4-4z"/><path fill="${soft}" d="M20 6h4v18.5a4 4 0 0 1-4 4h-2a4 4 0 0 0 2-4z"/>` +

@@ -13,7 +13,11 @@ const SAME_MATERIAL = 42
 /** `#rgb` or `#rrggbb` → hue, saturation, lightness. */
 export function parseColour(hex: string): Hsl {
   const long = hex.length === 4 ? hex.replace(/[0-9a-f]/gi, (digit) => digit + digit) : hex
-  const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(long.slice(at, at + 2), 16) / 255) as [number, number, number]
+  const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(long.slice(at, at + 2), 16) / 255) as [
+    number,
+    number,
+    number,
+  ]
   const max = Math.max(r, g, b)
   const min = Math.min(r, g, b)
   const l = (max + min) / 2
@@ -27,7 +31,9 @@ export function formatColour({ h, s, l }: Hsl): string {
   const channel = (offset: number): string => {
     const k = (offset + h / 30) % 12
     const value = l - s * Math.min(l, 1 - l) * Math.max(-1, Math.min(k - 3, 9 - k, 1))
-    return Math.round(value * 255).toString(16).padStart(2, '0')
+    return Math.round(value * 255)
+      .toString(16)
+      .padStart(2, '0')
   }
   return `#${channel(0)}${channel(8)}${channel(4)}`
 }
@@ -71,7 +77,10 @@ export function recolour(body: string, { hue, saturation, lightness }: Tone): st
   const grey = main.s <= 0.15
   return body.replace(FILL, (whole, hex: string) => {
     const { h, s, l } = parseColour(hex)
-    if (grey) return l < 0.25 || l > 0.97 ? whole : `fill="${formatColour({ h: hue, s: saturation * 0.7, l: l * lightness })}"`
+    if (grey)
+      return l < 0.25 || l > 0.97
+        ? whole
+        : `fill="${formatColour({ h: hue, s: saturation * 0.7, l: l * lightness })}"`
     if (s <= 0.12 || hueDistance(h, main.h) > SAME_MATERIAL) return whole
     const strong = main.s < 0.3 ? Math.max(s, 0.4) : s
     return `fill="${formatColour({ h: (h - main.h + hue + 360) % 360, s: Math.min(strong, saturation), l: l * lightness })}"`

@@ -23,6 +23,7 @@ const icons = createRequire(import.meta.url)('@iconify-json/fluent-emoji-flat/ic
  */
 export function iconBody(name: string): string {
   const body = (icons.icons[name] ?? icons.icons[icons.aliases[name]?.parent ?? ''])?.body
-  if (body === undefined) throw new PictureError('ICON_UNKNOWN', `icon: expected one of Fluent Emoji Flat, received ${name}`)
+  if (body === undefined)
+    throw new PictureError('ICON_UNKNOWN', `icon: expected one of Fluent Emoji Flat, received ${name}`)
   return body
 }

@@ -34,7 +34,9 @@ function drawing(picture: Picture, body: string): string {
     case 'icon':
       return picture.tone === undefined ? body : recolour(body, picture.tone)
     case 'pack':
-      return PACK.map(([x, y, scale]) => `<g transform="translate(${x} ${y}) scale(${scale})">${body}</g>`).join('')
+      return PACK.map(
+        ([x, y, scale]) => `<g transform="translate(${x} ${y}) scale(${scale})">${body}</g>`,
+      ).join('')
     case 'print':
       return baseSvg(picture.base, body, picture.hue)
   }

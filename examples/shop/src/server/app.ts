@@ -34,7 +34,9 @@ export function createShop(site: Site, assets: Assets): Hono {
     const found = department(c.req.param('id'))
     if (found === undefined) return c.notFound()
     const sort = c.req.query('sort')
-    return c.html(departmentPage(site, found, isOrder(sort) ? sort : 'picked', Number(c.req.query('page')) || 1))
+    return c.html(
+      departmentPage(site, found, isOrder(sort) ? sort : 'picked', Number(c.req.query('page')) || 1),
+    )
   })
   app.get('/p/:id', (c) => {
     const good = findGood(c.req.param('id'))
@@ -49,10 +51,13 @@ export function createShop(site: Site, assets: Assets): Hono {
     const ids = (c.req.query('ids') ?? '').split(',').slice(0, MAX_IDS)
     const found = ids.flatMap((id) => findGood(id) ?? [])
     c.header('cache-control', HOUR)
-    return c.json(Object.fromEntries(found.map((good) => [good.id, { ...cardFields(good), cents: good.price }])))
+    return c.json(
+      Object.fromEntries(found.map((good) => [good.id, { ...cardFields(good), cents: good.price }])),
+    )
   })
 
-  const svg = (body: string) => new Response(body, { headers: { 'content-type': 'image/svg+xml', 'cache-control': HOUR } })
+  const svg = (body: string) =>
+    new Response(body, { headers: { 'content-type': 'image/svg+xml', 'cache-control': HOUR } })
   app.use('/pictures/*', etag())
   app.get('/pictures/:file{.+\\.svg}', (c) => {
     const good = findGood(c.req.param('file').slice(0, -'.svg'.length))
@@ -68,13 +73,21 @@ export function createShop(site: Site, assets: Assets): Hono {
     }
   })
   app.get('/favicon.svg', () => svg(assets.mark))
-  app.get('/attune.js', () => new Response(assets.client, { headers: { 'content-type': 'text/javascript', 'cache-control': 'no-cache' } }))
+  app.get(
+    '/attune.js',
+    () =>
+      new Response(assets.client, {
+        headers: { 'content-type': 'text/javascript', 'cache-control': 'no-cache' },
+      }),
+  )
   app.get('/assets/:name', (c) => {
     const file = assets.files.get(c.req.param('name'))
     if (file === undefined) return c.notFound()
     return new Response(file.bytes, { headers: { 'content-type': file.type, 'cache-control': FOREVER } })
   })
   app.get('/healthz', (c) => c.json({ ok: true }))
-  app.notFound((c) => (c.req.header('accept')?.includes('text/html') ? c.html(missingPage(site), 404) : c.text('Not found', 404)))
+  app.notFound((c) =>
+    c.req.header('accept')?.includes('text/html') ? c.html(missingPage(site), 404) : c.text('Not found', 404),
+  )
   return app
 }

@@ -21,7 +21,11 @@ export interface Assets {
   readonly mark: string
 }
 
-const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', woff2: 'font/woff2' }
+const TYPES: Readonly<Record<string, string>> = {
+  js: 'text/javascript',
+  css: 'text/css',
+  woff2: 'font/woff2',
+}
 
 /** @param clientFile - `attune.js` */
 export async function buildAssets(clientFile: string | URL): Promise<Assets> {
@@ -44,10 +48,15 @@ export async function buildAssets(clientFile: string | URL): Promise<Assets> {
   const files = new Map<string, AssetFile>()
   for (const { path, contents } of outputFiles) {
     const name = basename(path)
-    files.set(name, { bytes: new Uint8Array(contents), type: TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream' })
+    files.set(name, {
+      bytes: new Uint8Array(contents),
+      type: TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream',
+    })
   }
   const named = (start: string, end: string) =>
-    [...files.keys()].filter((name) => name.startsWith(start) && name.endsWith(end)).map((name) => `/assets/${name}`)
+    [...files.keys()]
+      .filter((name) => name.startsWith(start) && name.endsWith(end))
+      .map((name) => `/assets/${name}`)
   return {
     files,
     script: named('shop.', '.js')[0] ?? '',
@@ -57,4 +66,3 @@ export async function buildAssets(clientFile: string | URL): Promise<Assets> {
     mark: await readFile(browser('mark.svg'), 'utf8'),
   }
 }
-

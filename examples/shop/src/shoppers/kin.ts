@@ -16,8 +16,8 @@ export function themeWeights(goods: readonly Good[]): ReadonlyMap<string, number
 }
 
 /**
- * What goes with what: shared themes, weighted by how rare they are, the same department, a price of the same order.
- * Other colours of the same thing are kin too, but not so near that people would look at nothing else.
+ * What goes with what: shared themes, weighted by how rare they are, the same department, the same drawing, a price of the
+ * same order.
  */
 export function kinOf(goods: readonly Good[]): Kin[] {
   const rare = themeWeights(goods)
@@ -27,8 +27,9 @@ export function kinOf(goods: readonly Good[]): Kin[] {
       let weight = 0
       for (const theme of good.themes) if (other.themes.includes(theme)) weight += rare.get(theme) ?? 0
       if (other.department === good.department) weight += 0.5
-      if (other.family === good.family) weight += 0.4
       if (other.picture.icon === good.picture.icon) weight += 0.5
+      // A second colour of the same thing is looked at now and then, not for a whole visit.
+      if (other.family === good.family && other.department !== 'studio') weight *= 0.6
       const distance = Math.abs(Math.log(other.price / good.price))
       return { row, weight: weight ** 1.6 * Math.exp(-distance / 4) }
     })

@@ -94,13 +94,25 @@ function makeWorld(goods: readonly Good[], random: Random): World {
   goods.forEach(({ themes }, row) => {
     for (const theme of themes) byTheme.set(theme, [...(byTheme.get(theme) ?? []), row])
   })
-  const themes = [...themeWeights(goods).keys()].filter((theme) => (byTheme.get(theme)?.length ?? 0) >= MIN_GOODS_OF_A_TASTE)
-  const colours = [...new Set(goods.flatMap(({ picture, variant }) => (picture.kind === 'icon' && picture.tone !== undefined ? [variant] : [])))]
+  const themes = [...themeWeights(goods).keys()].filter(
+    (theme) => (byTheme.get(theme)?.length ?? 0) >= MIN_GOODS_OF_A_TASTE,
+  )
+  const colours = [
+    ...new Set(
+      goods.flatMap(({ picture, variant }) =>
+        picture.kind === 'icon' && picture.tone !== undefined ? [variant] : [],
+      ),
+    ),
+  ]
   return {
     goods,
     kin: kinOf(goods),
     // Log-normal, as clicks in shops are: a few darlings, a long tail; colours and packs a little behind.
-    charm: Float32Array.from(goods, ({ variant }) => Math.exp(0.8 * normal(random)) * (variant === 'pack' || colours.includes(variant) ? 0.6 : 1)),
+    charm: Float32Array.from(
+      goods,
+      ({ variant }) =>
+        Math.exp(0.8 * normal(random)) * (variant === 'pack' || colours.includes(variant) ? 0.6 : 1),
+    ),
     byTheme,
     themes,
     themeWeights: themes.map((theme) => Math.sqrt(byTheme.get(theme)?.length ?? 0)),
@@ -138,11 +150,20 @@ function wander(world: World, taste: Taste, inSeason: boolean, start: number, ra
   while (steps.length < length) {
     seen.add(row)
     const dice = random()
-    const kind: HistoryKind = dice < 0.08 ? 'add-to-cart' : dice < 0.11 ? 'like' : dice < 0.13 ? 'purchase' : 'click'
+    const kind: HistoryKind =
+      dice < 0.08 ? 'add-to-cart' : dice < 0.11 ? 'like' : dice < 0.13 ? 'purchase' : 'click'
     steps.push({ row, kind, time })
     time += 8_000 + 60_000 * random()
     const { rows = new Uint16Array(), weights = new Float32Array() } = kin[row] ?? {}
-    row = random() < 0.82 ? (rows[draw(Array.from(rows, (other, place) => (weights[place] ?? 0) * appeal(other)), random)] ?? ofTaste()) : ofTaste()
+    row =
+      random() < 0.82
+        ? (rows[
+            draw(
+              Array.from(rows, (other, place) => (weights[place] ?? 0) * appeal(other)),
+              random,
+            )
+          ] ?? ofTaste())
+        : ofTaste()
     if (seen.has(row)) break
   }
   return steps

@@ -43,7 +43,11 @@ export class Part {
     }
     child.stdout?.on('data', hear)
     child.stderr?.on('data', hear)
-    this.#gone = new Promise((resolve) => child.once('close', () => { resolve() }))
+    this.#gone = new Promise((resolve) =>
+      child.once('close', () => {
+        resolve()
+      }),
+    )
     let failed: string | undefined
     let ready: () => void = () => undefined
     this.#ready = new Promise((resolve) => (ready = resolve))
@@ -57,8 +61,12 @@ export class Part {
         else if (message.type === 'note') listener.note(message.text)
         else failed = message.message
       })
-      child.once('error', (error) => { lose(error.message) })
-      child.once('close', (code, signal) => { lose(failed ?? (signal === null ? `exit code ${code}` : `signal ${signal}`)) })
+      child.once('error', (error) => {
+        lose(error.message)
+      })
+      child.once('close', (code, signal) => {
+        lose(failed ?? (signal === null ? `exit code ${code}` : `signal ${signal}`))
+      })
     })
     // Not every caller waits for it at every moment; one that does hears of it all the same.
     this.lost.catch(() => undefined)
@@ -78,7 +86,9 @@ export class Part {
   /** Ends the process and whatever it started. */
   async stop(): Promise<void> {
     this.#stopping = true
-    const late = setTimeout(() => { this.kill() }, STOP_WITHIN_MS)
+    const late = setTimeout(() => {
+      this.kill()
+    }, STOP_WITHIN_MS)
     if (this.#child.connected) this.#child.send({ type: 'stop' } satisfies ToPart, () => undefined)
     await this.#gone
     clearTimeout(late)
@@ -99,7 +109,10 @@ export class Part {
   }
 
   #obituary(why: string): string {
-    const words = this.#lastWords.length === 0 ? '' : `\nIts last words:\n${this.#lastWords.map((line) => `  ${line}`).join('\n')}`
+    const words =
+      this.#lastWords.length === 0
+        ? ''
+        : `\nIts last words:\n${this.#lastWords.map((line) => `  ${line}`).join('\n')}`
     return `the ${PART_TITLES[this.name]} stopped: ${why}${words}`
   }
 }

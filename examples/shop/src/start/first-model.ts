@@ -21,7 +21,12 @@ export async function trainFirstModel(
   tell: (message: FromPart) => void,
 ): Promise<TrainedModel> {
   const started = performance.now()
-  tell({ type: 'progress', text: `watching ${options.shoppers.toLocaleString('en')} made-up shoppers`, share: null, secondsLeft: null })
+  tell({
+    type: 'progress',
+    text: `watching ${options.shoppers.toLocaleString('en')} made-up shoppers`,
+    share: null,
+    secondsLeft: null,
+  })
   const data = simulateShoppers({ goods: CATALOGUE, shoppers: options.shoppers, seed: SEED })
   const model = await trainLocal(data, {
     iterations: options.iterations,

@@ -16,12 +16,18 @@ export async function takeFolder(folder: string, reset: boolean): Promise<() => 
   await mkdir(folder, { recursive: true })
   const names = await readdir(folder)
   if (names.length > 0 && ![KEYS_FILE, LOCK, 'signing-key.json'].some((name) => names.includes(name))) {
-    throw new StartError('NOT_OUR_FOLDER', `${folder} is not empty and holds no data of the shop; name another with --data, or empty it`)
+    throw new StartError(
+      'NOT_OUR_FOLDER',
+      `${folder} is not empty and holds no data of the shop; name another with --data, or empty it`,
+    )
   }
   const lock = join(folder, LOCK)
   const holder = Number(await readFile(lock, 'utf8').catch(() => ''))
   if (holder > 0 && holder !== process.pid && (await isStart(holder))) {
-    throw new StartError('ALREADY_RUNNING', `the shop is already running on ${folder} (process ${holder}); stop it with Ctrl-C, or use another folder with --data`)
+    throw new StartError(
+      'ALREADY_RUNNING',
+      `the shop is already running on ${folder} (process ${holder}); stop it with Ctrl-C, or use another folder with --data`,
+    )
   }
   if (reset) for (const name of names) await rm(join(folder, name), { recursive: true, force: true })
   await writeFile(lock, String(process.pid))

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import { CodedError } from '@attune/core'
 
-export type StartErrorCode = 'OPTION_INVALID' | 'PORT_TAKEN' | 'ALREADY_RUNNING' | 'NOT_OUR_FOLDER' | 'TOOL_MISSING' | 'PART_FAILED'
+export type StartErrorCode =
+  'OPTION_INVALID' | 'PORT_TAKEN' | 'ALREADY_RUNNING' | 'NOT_OUR_FOLDER' | 'TOOL_MISSING' | 'PART_FAILED'
 
 /** The shop cannot start, or had to stop. The message is what the person at the terminal reads. */
 export class StartError extends CodedError<StartErrorCode> {
@@ -44,7 +45,10 @@ Environment: ATTUNE_PORT_BASE and ATTUNE_DATA set what the options of that name 
 `
 
 /** @throws {StartError} `OPTION_INVALID` */
-export function readOptions(args: readonly string[], env: Readonly<Record<string, string | undefined>>): StartOptions {
+export function readOptions(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): StartOptions {
   let values
   try {
     values = parseArgs({
@@ -60,18 +64,30 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
       },
     }).values
   } catch (cause) {
-    throw new StartError('OPTION_INVALID', `${cause instanceof Error ? cause.message : String(cause)}\n\n${HELP}`, { cause })
+    throw new StartError(
+      'OPTION_INVALID',
+      `${cause instanceof Error ? cause.message : String(cause)}\n\n${HELP}`,
+      { cause },
+    )
   }
   const whole = (name: string, text: string, least: number, most: number): number => {
     const number = Number(text)
     if (Number.isInteger(number) && number >= least && number <= most) return number
-    throw new StartError('OPTION_INVALID', `${name}: expected a whole number from ${least} to ${most}, received ${JSON.stringify(text)}`)
+    throw new StartError(
+      'OPTION_INVALID',
+      `${name}: expected a whole number from ${least} to ${most}, received ${JSON.stringify(text)}`,
+    )
   }
   return {
     help: values.help,
     reset: values.reset,
     verbose: values.verbose,
-    portBase: whole('--port-base', values['port-base'] ?? env['ATTUNE_PORT_BASE'] ?? String(DEFAULT_PORT_BASE), 1_024, MAX_PORT_BASE),
+    portBase: whole(
+      '--port-base',
+      values['port-base'] ?? env['ATTUNE_PORT_BASE'] ?? String(DEFAULT_PORT_BASE),
+      1_024,
+      MAX_PORT_BASE,
+    ),
     data: values.data ?? env['ATTUNE_DATA'] ?? '.attune',
     shoppers: whole('--shoppers', values.shoppers, 100, 1_000_000),
     iterations: whole('--iterations', values.iterations, 1, 50),

@@ -54,10 +54,16 @@ export interface TrainingFacts {
   readonly hr20: number | null
 }
 
-export type ToPart = { readonly type: 'start'; readonly part: PartName; readonly config: PartConfig } | { readonly type: 'stop' }
+export type ToPart =
+  { readonly type: 'start'; readonly part: PartName; readonly config: PartConfig } | { readonly type: 'stop' }
 
 export type FromPart =
   | { readonly type: 'ready' }
-  | { readonly type: 'progress'; readonly text: string; readonly share: number | null; readonly secondsLeft: number | null }
+  | {
+      readonly type: 'progress'
+      readonly text: string
+      readonly share: number | null
+      readonly secondsLeft: number | null
+    }
   | { readonly type: 'note'; readonly text: string }
   | { readonly type: 'failed'; readonly message: string }

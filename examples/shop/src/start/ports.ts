@@ -35,6 +35,10 @@ function tryPort(port: number): Promise<string | undefined> {
     server.once('error', ({ code }: NodeJS.ErrnoException) => {
       resolve(code === 'EADDRINUSE' ? 'is taken' : `cannot be used (${code ?? 'unknown'})`)
     })
-    server.listen(port, '127.0.0.1', () => server.close(() => { resolve(undefined) }))
+    server.listen(port, '127.0.0.1', () =>
+      server.close(() => {
+        resolve(undefined)
+      }),
+    )
   })
 }

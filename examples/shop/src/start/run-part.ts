@@ -21,7 +21,9 @@ const WATCH_MS = 500
  *
  * @param fail - the part can no longer do its work; the process should end
  */
-export const RUN_PART: Readonly<Record<PartName, (config: PartConfig, tell: Tell, fail: (message: string) => void) => Promise<ClosePart>>> = {
+export const RUN_PART: Readonly<
+  Record<PartName, (config: PartConfig, tell: Tell, fail: (message: string) => void) => Promise<ClosePart>>
+> = {
   async cosmos({ folder, ports, keys }) {
     const cosmos = await startCosmosLocal({
       port: ports.cosmos,
@@ -29,7 +31,10 @@ export const RUN_PART: Readonly<Record<PartName, (config: PartConfig, tell: Tell
       folder: join(folder, 'cosmos'),
       key: keys.cosmos,
     })
-    await provision({ endpoints: [cosmos.endpoint], key: cosmos.key, database: DATABASE }, { fetch, now: Date.now })
+    await provision(
+      { endpoints: [cosmos.endpoint], key: cosmos.key, database: DATABASE },
+      { fetch, now: Date.now },
+    )
     return () => cosmos.close()
   },
 
@@ -79,14 +84,21 @@ export const RUN_PART: Readonly<Record<PartName, (config: PartConfig, tell: Tell
 
   async shop({ folder, ports, keys, clientFile }) {
     const [assets, training] = await Promise.all([buildAssets(clientFile), trainingFacts(folder)])
-    const app = createShop({ assets, endpoint: `http://127.0.0.1:${ports.edge}`, siteKey: keys.site, training }, assets)
+    const app = createShop(
+      { assets, endpoint: `http://127.0.0.1:${ports.edge}`, siteKey: keys.site, training },
+      assets,
+    )
     const server = await new Promise<ServerType>((resolve, reject) => {
-      const started = serve({ fetch: app.fetch, port: ports.shop, hostname: '127.0.0.1' }, () => { resolve(started) })
+      const started = serve({ fetch: app.fetch, port: ports.shop, hostname: '127.0.0.1' }, () => {
+        resolve(started)
+      })
       started.once('error', reject)
     })
     return () =>
       new Promise((resolve) => {
-        server.close(() => { resolve() })
+        server.close(() => {
+          resolve()
+        })
         if ('closeAllConnections' in server) server.closeAllConnections()
       })
   },

@@ -1,12 +1,12 @@
 import { relative, resolve } from 'node:path'
 import { CATALOGUE } from '../catalogue/catalogue.ts'
 import { Part } from './child.ts'
-import { buildClient } from './client-build.ts'
+import { buildClient, CLIENT_FILE } from './client-build.ts'
 import { trainingFacts } from './first-model.ts'
 import { takeFolder } from './folder.ts'
 import { loadOrCreateKeys } from './keys.ts'
 import { HELP, readOptions, StartError, type StartOptions } from './options.ts'
-import { PART_TITLES, type PartConfig, type PartName, type Ports } from './parts.ts'
+import { PART_TITLES, type PartConfig, type PartName, type Ports, type TrainingFacts } from './parts.ts'
 import { claimPorts } from './ports.ts'
 import { createScreen, table, type Screen } from './screen.ts'
 
@@ -22,7 +22,10 @@ const SECOND_PRESS_MS = 500
 export async function start(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   const screen = createScreen(process.stdout, () => performance.now())
   const running: Part[] = []
-  const asked = onStop(screen, () => { for (const part of running) part.kill() })
+  const ending = new AbortController()
+  const asked = onStop(screen, () => {
+    for (const part of running) part.kill()
+  })
   let release: (() => Promise<void>) | undefined
   try {
     const options = readOptions(args, env)
@@ -34,14 +37,22 @@ export async function start(args: readonly string[], env: NodeJS.ProcessEnv = pr
     const ports = await claimPorts(options.portBase)
     release = await takeFolder(folder, options.reset)
     if (options.reset) screen.done(`forgot what was in ${shown(folder)}`)
-    await Promise.race([open(options, folder, ports, running, screen), asked.then(() => { throw STOPPED })])
+    await Promise.race([
+      open(options, folder, ports, running, screen, ending.signal),
+      asked.then(() => {
+        throw STOPPED
+      }),
+    ])
     await Promise.race([asked, ...running.map(({ lost }) => lost)])
     return 0
   } catch (error) {
     if (error === STOPPED) return 0
-    console.error(`\n${error instanceof StartError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    console.error(
+      `\n${error instanceof StartError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    )
     return 1
   } finally {
+    ending.abort()
     if (running.length > 0) screen.busy('stopping')
     // Backwards: who writes before who stores.
     for (const part of running.reverse()) await part.stop()
@@ -52,37 +63,61 @@ export async function start(args: readonly string[], env: NodeJS.ProcessEnv = pr
 
 const STOPPED = Symbol('asked to stop')
 
-async function open(options: StartOptions, folder: string, ports: Ports, running: Part[], screen: Screen): Promise<void> {
+async function open(
+  options: StartOptions,
+  folder: string,
+  ports: Ports,
+  running: Part[],
+  screen: Screen,
+  signal: AbortSignal,
+): Promise<void> {
   const keys = await loadOrCreateKeys(folder)
-  screen.busy('building the client')
-  const clientFile = await buildClient()
-  screen.done('client built')
   const { shoppers, iterations } = options
-  const config: PartConfig = { folder, ports, keys, shoppers, iterations, clientFile }
-  let notes = true
-  const launch = (name: PartName): Part => {
+  const config: PartConfig = { folder, ports, keys, shoppers, iterations, clientFile: CLIENT_FILE }
+  let opened = false
+  const launch = async (name: PartName): Promise<void> => {
+    signal.throwIfAborted()
     const part = new Part(name, config, {
-      progress: ({ text, share, secondsLeft }) => { screen.busy(text, share, secondsLeft) },
-      note: (text) => { if (!notes || options.verbose) screen.warn(`${PART_TITLES[name]}: ${text}`) },
-      line: (text) => { if (options.verbose) screen.say(`[${name}] ${text}`) },
+      progress: ({ text, share, secondsLeft }) => {
+        screen.busy(text, share, secondsLeft)
+      },
+      note: (text) => {
+        // Before everything is up, parts ask each other in vain now and then; that is no news.
+        if (opened || options.verbose) screen.warn(`${PART_TITLES[name]}: ${text}`)
+      },
+      line: (text) => {
+        if (options.verbose) screen.say(`[${name}] ${text}`)
+      },
     })
     running.push(part)
-    return part
+    await part.ready()
+    if (name !== 'bridge') screen.done(`${PART_TITLES[name]} ready`)
   }
-  screen.busy(`starting the ${PART_TITLES.cosmos}`)
-  await launch('cosmos').ready()
-  screen.done(`${PART_TITLES.cosmos} ready`)
-  screen.busy('starting edge and trainer-bridge')
-  // Both at once: the edge compiles while the bridge trains or reads its state.
-  await Promise.all([launch('edge').ready(), launch('bridge').ready()])
-  const { hr20, clicks } = await trainingFacts(folder)
-  const quality = hr20 === null ? '' : `; on visits it had not seen, the next click is among its first 20 of ${CATALOGUE.length} in ${Math.round(hr20 * 100)} %`
-  screen.done(`model serving (${clicks.toLocaleString('en')} made-up clicks${quality})`)
-  screen.busy('opening the shop')
-  await launch('shop').ready()
-  screen.done('shop open')
-  notes = false
-  screen.say(`\n${overview(ports, shown(folder), running)}\n\n  Open http://localhost:${ports.shop}\n\n  Ctrl-C ends everything; data is kept. npm start -- --help for more.\n`)
+  const trained = await trainingFacts(folder).catch(() => undefined)
+  screen.busy('building the client, starting the parts')
+  const client = buildClient().then(() => {
+    screen.done('client built')
+  })
+  const cosmos = launch('cosmos')
+  const edge = launch('edge')
+  const bridge = cosmos
+    .then(() => launch('bridge'))
+    .then(async () => {
+      screen.done(`model serving${boast(await trainingFacts(folder))}`)
+    })
+  // Its pages tell what the first model was trained on.
+  const shop = Promise.all([client, trained === undefined ? bridge : cosmos]).then(() => launch('shop'))
+  await Promise.all([client, cosmos, edge, bridge, shop])
+  opened = true
+  screen.say(
+    `\n${overview(ports, shown(folder), running)}\n\n  Open http://localhost:${ports.shop}\n\n  Ctrl-C ends everything; data is kept. npm start -- --help for more.\n`,
+  )
+}
+
+function boast({ clicks, hr20 }: TrainingFacts): string {
+  const learnt = `first trained on ${clicks.toLocaleString('en')} made-up clicks`
+  if (hr20 === null) return `; ${learnt}`
+  return `; ${learnt}, finds the next one of visits it had not seen among its first 20 of ${CATALOGUE.length} goods in ${Math.round(hr20 * 100)} %`
 }
 
 function overview(ports: Ports, folder: string, running: readonly Part[]): string {
@@ -122,4 +157,3 @@ function onStop(screen: Screen, force: () => void): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
   })
 }
-

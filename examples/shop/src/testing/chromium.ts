@@ -2,13 +2,18 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome', 'msedge']
-const USUAL = ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium']
+const USUAL = [
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+]
 
 /** A Chromium on this machine: `ATTUNE_CHROMIUM`, a common name on the PATH, or a usual place; else undefined. */
 export function findChromium(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const named = env['ATTUNE_CHROMIUM']
   if (named !== undefined && named !== '') return named
-  const places = (env['PATH'] ?? '').split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)))
+  const places = (env['PATH'] ?? '')
+    .split(delimiter)
+    .flatMap((folder) => NAMES.map((name) => join(folder, name)))
   return [...places, ...USUAL].find((path) => {
     try {
       accessSync(path, constants.X_OK)
@@ -24,7 +29,9 @@ export function findChromium(env: NodeJS.ProcessEnv = process.env): string | und
  *
  * @throws in CI, where a missing browser is a failure
  */
-export function browserOrReason(env: NodeJS.ProcessEnv = process.env): { readonly path: string } | { readonly reason: string } {
+export function browserOrReason(
+  env: NodeJS.ProcessEnv = process.env,
+): { readonly path: string } | { readonly reason: string } {
   const path = findChromium(env)
   if (path !== undefined) return { path }
   const reason = 'no Chromium found: install one, or name it in ATTUNE_CHROMIUM'

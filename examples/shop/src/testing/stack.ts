@@ -26,12 +26,16 @@ export interface RunningStart {
 }
 
 export function runStart(args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningStart {
-  const child = spawn(process.execPath, ['--conditions=@attune/source', '--disable-warning=ExperimentalWarning', SCRIPT, ...args], {
-    cwd: ROOT,
-    // vitest's own variables would change what the parts resolve.
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@attune/source', '--disable-warning=ExperimentalWarning', SCRIPT, ...args],
+    {
+      cwd: ROOT,
+      // vitest's own variables would change what the parts resolve.
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   let printed = ''
   child.stdout.on('data', (text: Buffer) => (printed += String(text)))
   child.stderr.on('data', (text: Buffer) => (printed += String(text)))
@@ -44,12 +48,14 @@ export function runStart(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
       const end = performance.now() + READY_WITHIN_MS
       while (!printed.includes('Open http://')) {
         if (child.exitCode !== null) throw new Error(`start ended with ${child.exitCode}:\n${printed}`)
-        if (performance.now() > end) throw new Error(`start was not ready within ${READY_WITHIN_MS} ms:\n${printed}`)
+        if (performance.now() > end)
+          throw new Error(`start was not ready within ${READY_WITHIN_MS} ms:\n${printed}`)
         await sleep(50)
       }
     },
     pids() {
-      const of = (title: string) => Number(new RegExp(`^  ${title}.*?\\s(\\d{2,})\\s`, 'm').exec(printed.replace(/https?:\S+/g, ''))?.[1])
+      const of = (title: string) =>
+        Number(new RegExp(`^  ${title}.*?\\s(\\d{2,})\\s`, 'm').exec(printed.replace(/https?:\S+/g, ''))?.[1])
       return { shop: of('shop'), edge: of('edge'), cosmos: of('Cosmos DB'), bridge: of('trainer-bridge') }
     },
   }
@@ -71,7 +77,10 @@ export interface Stack extends RunningStart {
 const SMALL = ['--shoppers', '1200', '--iterations', '2']
 
 /** A stack of its own: free ports, a temporary folder unless one is given. */
-export async function startStack(given?: { readonly folder: string; readonly portBase: number }): Promise<Stack> {
+export async function startStack(given?: {
+  readonly folder: string
+  readonly portBase: number
+}): Promise<Stack> {
   const folder = given?.folder ?? (await mkdtemp(join(tmpdir(), 'tuppence-')))
   const portBase = given?.portBase ?? (await freePorts())
   const started = runStart(['--data', folder, '--port-base', String(portBase), ...SMALL])
@@ -116,8 +125,14 @@ export async function freePorts(): Promise<number> {
 export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', () => { resolve(false) })
-    server.listen(port, '127.0.0.1', () => server.close(() => { resolve(true) }))
+    server.once('error', () => {
+      resolve(false)
+    })
+    server.listen(port, '127.0.0.1', () =>
+      server.close(() => {
+        resolve(true)
+      }),
+    )
   })
 }
 
@@ -147,7 +162,10 @@ export function descendants(pid: number): number[] {
   for (const name of names) {
     if (!/^\d+$/.test(name)) continue
     try {
-      parents.set(Number(name), Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1]))
+      parents.set(
+        Number(name),
+        Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1]),
+      )
     } catch {
       // It ended meanwhile.
     }
@@ -167,12 +185,18 @@ export function descendants(pid: number): number[] {
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Asks until the answer is accepted. @throws with the last answer */
-export async function until<T>(what: string, ask: () => T | Promise<T>, accept: (answer: T) => boolean, withinMs = 20_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => T | Promise<T>,
+  accept: (answer: T) => boolean,
+  withinMs = 20_000,
+): Promise<T> {
   const end = performance.now() + withinMs
   for (;;) {
     const answer = await ask()
     if (accept(answer)) return answer
-    if (performance.now() > end) throw new Error(`${what}: not within ${withinMs} ms; last: ${JSON.stringify(answer)}`)
+    if (performance.now() > end)
+      throw new Error(`${what}: not within ${withinMs} ms; last: ${JSON.stringify(answer)}`)
     await sleep(50)
   }
 }

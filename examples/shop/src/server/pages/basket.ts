@@ -13,10 +13,18 @@ export function basketPage(site: Site): Markup {
       <section class="plain">
         <h1>Your basket</h1>
         <div class="basket" data-basket>
-          <noscript><p>The basket needs JavaScript: it is kept in this browser and nowhere else.</p></noscript>
+          <noscript
+            ><p>The basket needs JavaScript: it is kept in this browser and nowhere else.</p></noscript
+          >
         </div>
       </section>
-      ${shelf({ slot: 'for-you', title: 'For you', line: 'Goes well with what you have.', meanwhile: windowDressing(4) })}
+      ${shelf({
+        slot: 'for-you',
+        live: true,
+        title: 'For you',
+        line: 'Goes well with what you have.',
+        meanwhile: windowDressing(4),
+      })}
     `,
   })
 }

@@ -1,4 +1,4 @@
-import { html } from 'hono/html'
+import { html, raw } from 'hono/html'
 import { department } from '../../catalogue/departments.ts'
 import type { Good } from '../../catalogue/good.ts'
 import { money } from '../money.ts'
@@ -27,13 +27,22 @@ function cardOf({ id, name, price, hue }: CardFields, eager: boolean): Markup {
   return html`<article class="card" data-attune-item="${id}" style="--hue:${hue}">
     <a href="/p/${id}"
       ><span class="tile"
-        ><img src="/pictures/${id}.svg" alt="" width="96" height="96" loading="${eager ? 'eager' : 'lazy'}" decoding="async" /></span
-      ><span class="name">${name}</span></a
+        ><img
+          src="/pictures/${id}.svg"
+          alt=""
+          width="96"
+          height="96"
+          loading="${eager ? 'eager' : 'lazy'}"
+          decoding="async" /></span
+      ><span class="name">${name}</span><span class="price">${price}</span></a
     >
-    <span class="line"
-      ><span class="price">${price}</span
-      ><button class="add" type="button" data-attune-event="add-to-cart" data-add="${id}" aria-label="Put ${name} in the basket"></button
-    ></span>
+    <button
+      class="add"
+      type="button"
+      data-attune-event="add-to-cart"
+      data-add="${id}"
+      aria-label="Put ${name} in the basket"
+    ></button>
   </article>`
 }
 
@@ -52,18 +61,33 @@ export interface Shelf {
   /** What stands there until the list arrives, and stays when it does not. */
   readonly meanwhile: readonly Good[]
   readonly eager?: boolean
+  /** Ranked again after every action on the page. */
+  readonly live?: boolean
 }
 
 /** A list that Attune fills. */
-export function shelf({ slot, title, line, like, exclude, meanwhile, eager = false }: Shelf): Markup {
+export function shelf({
+  slot,
+  title,
+  line,
+  like,
+  exclude,
+  meanwhile,
+  eager = false,
+  live = false,
+}: Shelf): Markup {
   return html`<section class="shelf" aria-labelledby="shelf-${slot}">
-    <header><h2 id="shelf-${slot}">${title}</h2><p>${line}</p></header>
+    <header>
+      <h2 id="shelf-${slot}">${title}</h2>
+      <p>${line}</p>
+    </header>
     <div
       class="goods"
       data-attune-slot="${slot}"
       data-attune-strategy="${slot}"
       data-attune-k="${LIST_LENGTH}"
       data-attune-items="/goods.json?ids={ids}"
+      ${live ? raw('data-attune-live') : ''}
       ${like === undefined ? '' : html`data-attune-like="${like}"`}
       ${exclude === undefined ? '' : html`data-attune-exclude="${exclude}"`}
     >

@@ -10,7 +10,9 @@ const PER_PAGE = 48
 
 export type Order = 'picked' | 'cheap' | 'dear' | 'name'
 
-const ORDERS: Readonly<Record<Order, { readonly name: string; readonly sort?: (a: Good, b: Good) => number }>> = {
+const ORDERS: Readonly<
+  Record<Order, { readonly name: string; readonly sort?: (a: Good, b: Good) => number }>
+> = {
   picked: { name: 'As we’d show you round' },
   cheap: { name: 'Pennies first', sort: (a, b) => a.price - b.price },
   dear: { name: 'Splurges first', sort: (a, b) => b.price - a.price },
@@ -25,10 +27,15 @@ export function isOrder(text: string | undefined): text is Order {
 function goodsOf(id: string): Good[] {
   const goods = CATALOGUE.filter((good) => good.department === id)
   const seen = new Set<string>()
-  const first = goods.filter(({ family, picture }) => picture.kind === 'print' || (!seen.has(family) && seen.add(family)))
+  const first = goods.filter(
+    ({ family, picture }) => picture.kind === 'print' || (!seen.has(family) && seen.add(family)),
+  )
   const heads = new Set(first)
   // Cards and mugs take turns instead of standing in blocks.
-  const spread = id === 'studio' ? first.map((_, at) => first[(at * 29) % first.length]).flatMap((good) => good ?? []) : first
+  const spread =
+    id === 'studio'
+      ? first.map((_, at) => first[(at * 29) % first.length]).flatMap((good) => good ?? [])
+      : first
   return [...spread, ...goods.filter((good) => !heads.has(good))]
 }
 
@@ -46,7 +53,10 @@ export function departmentPage(site: Site, department: Department, order: Order,
     department: id,
     main: html`
       <section class="banner" style="--hue:${hue}">
-        <div><h1>${name}</h1><p>${line}</p></div>
+        <div>
+          <h1>${name}</h1>
+          <p>${line}</p>
+        </div>
         <img src="/icons/${icon}.svg" alt="" width="112" height="112" />
       </section>
       <div class="bar">
@@ -55,7 +65,8 @@ export function departmentPage(site: Site, department: Department, order: Order,
           <label for="sort">Order</label>
           <select id="sort" name="sort">
             ${Object.entries(ORDERS).map(
-              ([key, { name: label }]) => html`<option value="${key}" ${raw(key === order ? 'selected' : '')}>${label}</option>`,
+              ([key, { name: label }]) =>
+                html`<option value="${key}" ${raw(key === order ? 'selected' : '')}>${label}</option>`,
             )}
           </select>
           <noscript><button>Sort</button></noscript>
@@ -64,13 +75,15 @@ export function departmentPage(site: Site, department: Department, order: Order,
       <div class="goods" data-attune-slot="department">
         ${goods.slice((at - 1) * PER_PAGE, at * PER_PAGE).map((good, index) => card(good, index < 12))}
       </div>
-      ${pages > 1
-        ? html`<nav class="pages" aria-label="Pages">
-            ${at > 1 ? html`<a href="${href(at - 1)}" rel="prev">← Back</a>` : html`<span></span>`}
-            <span>Page ${at} of ${pages}</span>
-            ${at < pages ? html`<a href="${href(at + 1)}" rel="next">More →</a>` : html`<span></span>`}
-          </nav>`
-        : ''}
+      ${
+        pages > 1
+          ? html`<nav class="pages" aria-label="Pages">
+              ${at > 1 ? html`<a href="${href(at - 1)}" rel="prev">← Back</a>` : html`<span></span>`}
+              <span>Page ${at} of ${pages}</span>
+              ${at < pages ? html`<a href="${href(at + 1)}" rel="next">More →</a>` : html`<span></span>`}
+            </nav>`
+          : ''
+      }
     `,
   })
 }

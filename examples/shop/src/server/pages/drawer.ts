@@ -8,8 +8,10 @@ export function drawer(): Markup {
         <h2 id="drawer-title">What just happened</h2>
         <button type="button" class="close" data-drawer-close aria-label="Close"></button>
       </header>
-      <div class="drawer-body" data-drawer-body>
-        <p class="empty">Click something you like. This drawer then shows where the click went, and what it changed.</p>
+      <div class="drawer-body" data-drawer-body tabindex="0" role="group" aria-labelledby="drawer-title">
+        <p class="empty">
+          Click something you like. This drawer then shows where the click went, and what it changed.
+        </p>
       </div>
     </aside>
     <button type="button" class="drawer-button" data-drawer-open aria-expanded="false" aria-controls="drawer">

@@ -6,7 +6,8 @@ import type { Markup } from './markup.ts'
 
 const ICONS = {
   search: '<path d="m20 20-4.6-4.6M17.5 10.75a6.75 6.75 0 1 1-13.5 0 6.75 6.75 0 0 1 13.5 0"/>',
-  basket: '<path d="M3.5 10h17l-1.6 9.2a1.5 1.5 0 0 1-1.48 1.25H6.58a1.5 1.5 0 0 1-1.48-1.25zM8 10l3-6m5 6-3-6"/>',
+  basket:
+    '<path d="M3.5 10h17l-1.6 9.2a1.5 1.5 0 0 1-1.48 1.25H6.58a1.5 1.5 0 0 1-1.48-1.25zM8 10l3-6m5 6-3-6"/>',
 }
 
 function glyph(name: keyof typeof ICONS): Markup {
@@ -36,7 +37,10 @@ export function layout(site: Site, { title, description, department, query = '',
         <meta name="color-scheme" content="light dark" />
         <meta name="theme-color" content="#fbf6ec" media="(prefers-color-scheme: light)" />
         <meta name="theme-color" content="#17150f" media="(prefers-color-scheme: dark)" />
-        <meta name="description" content="${description ?? 'Tuppence, a general store of small delights that notices what you like.'}" />
+        <meta
+          name="description"
+          content="${description ?? 'Tuppence, a general store of small delights that notices what you like.'}"
+        />
         <title>${title}</title>
         <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
         ${site.assets.fonts.map((font) => html`<link rel="preload" href="${font}" as="font" type="font/woff2" crossorigin />`)}
@@ -54,30 +58,45 @@ export function layout(site: Site, { title, description, department, query = '',
           <form class="search" action="/search" role="search" data-attune-search="q">
             <label class="hidden" for="q">Search the shop</label>
             ${glyph('search')}
-            <input id="q" name="q" type="search" value="${query}" placeholder="Search 1,200 small delights" autocomplete="off" maxlength="100" enterkeyhint="search" />
+            <input
+              id="q"
+              name="q"
+              type="search"
+              value="${query}"
+              placeholder="Search 1,200 small delights"
+              autocomplete="off"
+              maxlength="100"
+              enterkeyhint="search"
+            />
           </form>
           <a class="basket-link" href="/basket" data-basket-link>
-            ${glyph('basket')}<span class="basket-word">Basket</span><span class="count" data-basket-count hidden>0</span>
+            ${glyph('basket')}<span class="basket-word">Basket</span
+            ><span class="count" data-basket-count hidden>0</span
+            ><span class="hidden" data-basket-words></span>
           </a>
         </header>
         <nav class="departments" aria-label="Departments">
           <ul>
             ${DEPARTMENTS.map(
               ({ id, name, hue }) =>
-                html`<li style="--hue:${hue}"><a href="/d/${id}" ${raw(id === department ? 'aria-current="page"' : '')}>${name}</a></li>`,
+                html`<li style="--hue:${hue}">
+                  <a href="/d/${id}" ${raw(id === department ? 'aria-current="page"' : '')}>${name}</a>
+                </li>`,
             )}
           </ul>
         </nav>
         <main id="main" tabindex="-1">${main}</main>
         <footer class="foot">
           <p>
-            <strong>Tuppence is make-believe.</strong> Nothing is sold and nothing is sent. Its first suggestions were learnt
-            from <b>${site.training.shoppers.toLocaleString('en')}</b> simulated shoppers with tastes of their own
-            (${site.training.clicks.toLocaleString('en')} clicks, none by a person); from here on, real clicks count: yours.
+            <strong>Tuppence is make-believe.</strong> Nothing is sold and nothing is sent. Its first
+            suggestions were learnt from <b>${site.training.shoppers.toLocaleString('en')}</b> simulated
+            shoppers with tastes of their own (${site.training.clicks.toLocaleString('en')} clicks, none by a
+            person); from here on, real clicks count: yours.
           </p>
           <p>
-            <a href="/about">How it works</a> · Pictures: <a href="https://github.com/microsoft/fluentui-emoji">Fluent Emoji</a> by
-            Microsoft (MIT), some recoloured or printed on things · An example of Attune (MIT)
+            <a href="/about">How it works</a> · Pictures:
+            <a href="https://github.com/microsoft/fluentui-emoji">Fluent Emoji</a> by Microsoft (MIT), some
+            recoloured or printed on things · An example of Attune (MIT)
           </p>
         </footer>
         ${drawer()}

@@ -21,10 +21,13 @@ export function productPage(site: Site, good: Good): Markup {
     department: good.department,
     main: html`
       <nav class="crumbs" aria-label="You are here">
-        <a href="/">Shop</a> <span aria-hidden="true">/</span> <a href="/d/${good.department}">${shelfOf?.name ?? ''}</a>
+        <a href="/">Shop</a> <span aria-hidden="true">/</span>
+        <a href="/d/${good.department}">${shelfOf?.name ?? ''}</a>
       </nav>
       <article class="product" data-attune-view="${id}" style="--hue:${hueOf(good)}">
-        <div class="stage"><img src="/pictures/${id}.svg" alt="" width="360" height="360" fetchpriority="high" /></div>
+        <div class="stage">
+          <img src="/pictures/${id}.svg" alt="" width="360" height="360" fetchpriority="high" />
+        </div>
         <div class="facts">
           <h1>${name}</h1>
           <p class="price">${money(price)}</p>
@@ -33,23 +36,46 @@ export function productPage(site: Site, good: Good): Markup {
             ${themes.map((theme) => html`<a href="/search?q=${encodeURIComponent(theme)}">${theme}</a>`)}
           </p>
           <div class="buy" data-attune-item="${id}" data-attune-value="${price / 100}">
-            <button class="primary" type="button" data-attune-event="add-to-cart" data-add="${id}">Put in the basket</button>
-            <button class="quiet" type="button" data-attune-event="like" data-like aria-pressed="false" aria-label="I like ${name}">
+            <button class="primary" type="button" data-attune-event="add-to-cart" data-add="${id}">
+              Put in the basket
+            </button>
+            <button
+              class="quiet"
+              type="button"
+              data-attune-event="like"
+              data-like
+              aria-pressed="false"
+              aria-label="I like ${name}"
+            >
               <span aria-hidden="true">♥</span> Like
             </button>
-            <button class="quiet" type="button" data-attune-event="dislike" data-dislike aria-label="Not for me: ${name}">Not for me</button>
+            <button
+              class="quiet"
+              type="button"
+              data-attune-event="dislike"
+              data-dislike
+              aria-label="Not for me: ${name}"
+            >
+              Not for me
+            </button>
           </div>
-          ${variants.length > 0
-            ? html`<div class="variants">
-                <h2>${good.picture.kind === 'print' ? 'Also with this drawing' : 'Also as'}</h2>
-                <ul>
-                  ${variants.map(
-                    (other) =>
-                      html`<li data-attune-item="${other.id}"><a href="/p/${other.id}" style="--hue:${hueOf(other)}"><img src="/pictures/${other.id}.svg" alt="${other.name}" width="52" height="52" /></a></li>`,
-                  )}
-                </ul>
-              </div>`
-            : ''}
+          ${
+            variants.length > 0
+              ? html`<div class="variants">
+                  <h2>${good.picture.kind === 'print' ? 'Also with this drawing' : 'Also as'}</h2>
+                  <ul>
+                    ${variants.map(
+                      (other) =>
+                        html`<li data-attune-item="${other.id}">
+                          <a href="/p/${other.id}" style="--hue:${hueOf(other)}"
+                            ><img src="/pictures/${other.id}.svg" alt="${other.name}" width="52" height="52"
+                          /></a>
+                        </li>`,
+                    )}
+                  </ul>
+                </div>`
+              : ''
+          }
           <p class="small">Free make-believe delivery. Nothing is charged, nothing is sent.</p>
         </div>
       </article>
