@@ -51,7 +51,12 @@ export function run(
   command: string,
   args: readonly string[],
   input = '',
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly cwd?: string
+    readonly env?: Readonly<Record<string, string>>
+    /** Give standard error back too. */
+    readonly mergeErrors?: boolean
+  } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -66,11 +71,15 @@ export function run(
     })
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       errors += text
+      if (options.mergeErrors === true) output += text
     })
     child.on('error', reject)
     child.on('close', (status) => {
       if (status === 0) resolve(output)
-      else reject(new Error(`${command} ${args.join(' ')} ended with ${status}: ${errors.slice(-2_000)}`))
+      else
+        reject(
+          new Error(`${command} ${args.join(' ')} ended with ${status}: ${(errors || output).slice(-2_000)}`),
+        )
     })
     child.stdin.on('error', () => undefined)
     child.stdin.end(input)

@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ConfigError, readConfig } from '@attune/edge'
+import { parse } from 'jsonc-parser'
+import { expect, test } from 'vitest'
+import { dryRun, withSmallWorker } from './wrangler.ts'
+
+const EDGE = join(import.meta.dirname, '..', '..', 'packages', 'edge')
+const FILE = join(EDGE, 'wrangler.jsonc')
+/** Of a Worker on a paid plan, gzip; developers.cloudflare.com/workers/platform/limits */
+const LIMIT_KIB = 10 * 1024
+
+interface Environment {
+  readonly vars?: Readonly<Record<string, unknown>>
+  readonly r2_buckets?: readonly { readonly binding: string }[]
+  readonly durable_objects?: {
+    readonly bindings: readonly { readonly name: string; readonly class_name: string }[]
+  }
+}
+
+interface Wrangler extends Environment {
+  readonly env?: Readonly<Record<string, Environment>>
+  readonly migrations?: readonly {
+    readonly new_sqlite_classes?: readonly string[]
+    readonly new_classes?: readonly string[]
+  }[]
+}
+
+const text = await readFile(FILE, 'utf8')
+const config = parse(text, [], { allowTrailingComma: true }) as Wrangler
+const environments: readonly (readonly [label: string, name: string | undefined, Environment])[] = [
+  ['top level', undefined, config],
+  ...Object.entries(config.env ?? {}).map(([name, own]) => [name, name, own] as const),
+]
+
+test.for(environments)('the edge deploys dry, environment %s, below the size limit', async ([, name]) => {
+  const { problems, gzipKiB, output } = await dryRun(FILE, name)
+  expect(problems, output).toEqual([])
+  expect(gzipKiB).toBeGreaterThan(100)
+  expect(gzipKiB).toBeLessThan(LIMIT_KIB)
+})
+
+test.for(environments)(
+  'bindings and settings are those the Worker reads, environment %s',
+  async ([, , environment]) => {
+    const source = await readFile(join(EDGE, 'src', 'worker.ts'), 'utf8')
+    const bindings = [
+      ...(environment.r2_buckets ?? []).map(({ binding }) => binding),
+      ...(environment.durable_objects?.bindings ?? []).map(({ name }) => name),
+    ]
+    expect(bindings).toEqual(expect.arrayContaining(['MODELS', 'MODEL_LOG']))
+    for (const name of bindings) expect(source).toContain(`readonly ${name}`)
+    // Durable Objects exist only once a migration made their class.
+    const made = (config.migrations ?? []).flatMap(({ new_sqlite_classes = [], new_classes = [] }) => [
+      ...new_sqlite_classes,
+      ...new_classes,
+    ])
+    for (const { class_name } of environment.durable_objects?.bindings ?? []) {
+      expect(made).toContain(class_name)
+      expect(source).toContain(class_name)
+    }
+  },
+)
+
+test('every setting the edge needs is in vars, or named among the secrets at the top of the file', () => {
+  const vars = Object.keys(config.vars ?? {})
+  const secrets = text.match(/\b(ATTUNE|COSMOS)_[A-Z_]+/g) ?? []
+  const needed = neededSettings()
+  expect(needed.length).toBeGreaterThan(4)
+  expect(needed.filter((name) => ![...vars, ...secrets].includes(name))).toEqual([])
+  const asked = new Set<string>()
+  const watched = new Proxy(SETTINGS, {
+    get(target, name) {
+      asked.add(String(name))
+      return target[String(name)]
+    },
+  })
+  readConfig(watched)
+  expect(vars.filter((name) => !asked.has(name))).toEqual([])
+})
+
+/** Settings an edge starts with. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  ATTUNE_SITES: '[{"id":"shop","keys":["pk_shop_1"]}]',
+  ATTUNE_PUSH_KEYS: 'p'.repeat(16),
+  ATTUNE_VISITOR_SECRETS: 'v'.repeat(16),
+  ATTUNE_VERIFY_KEYS: '[{"kty":"OKP","crv":"Ed25519","x":"AA"}]',
+  COSMOS_ENDPOINTS: 'https://cosmos.example',
+  COSMOS_KEY: 'AAAA',
+}
+
+/** What the edge says is missing when it is given nothing. */
+function neededSettings(): string[] {
+  try {
+    readConfig({})
+    return []
+  } catch (error) {
+    const message = error instanceof ConfigError ? error.message : ''
+    return [...message.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, name = '']) => name)
+  }
+}
+
+const SMALL = {
+  name: 'small',
+  main: 'worker.js',
+  compatibility_date: '2026-07-01',
+  durable_objects: { bindings: [{ name: 'MODEL_LOG', class_name: 'ModelLog' }] },
+  migrations: [{ tag: 'v1', new_sqlite_classes: ['ModelLog'] }],
+}
+
+const mistakes: readonly (readonly [
+  what: string,
+  environment: string | undefined,
+  config: object,
+  found: string | undefined,
+])[] = [
+  ['nothing wrong', undefined, SMALL, undefined],
+  ['an entry that is not there', undefined, { ...SMALL, main: 'work.js' }, 'work.js'],
+  [
+    'a Durable Object that the Worker does not export',
+    undefined,
+    { ...SMALL, durable_objects: { bindings: [{ name: 'MODEL_LOG', class_name: 'ModelLogs' }] } },
+    'ModelLogs',
+  ],
+  ['a setting that wrangler does not know', undefined, { ...SMALL, r2_bucket: [] }, 'WARNING'],
+  ['a binding that an environment leaves out', 'staging', { ...SMALL, env: { staging: {} } }, 'WARNING'],
+  ['an environment that is not there', 'stagin', { ...SMALL, env: { staging: {} } }, 'No environment found'],
+]
+
+test.for(mistakes)('a dry run of %s says so', async ([, environment, small, found]) => {
+  const { problems, output } = await withSmallWorker({ ...small }, (file) => dryRun(file, environment))
+  if (found === undefined) expect(problems, output).toEqual([])
+  else expect(problems.join('\n')).toContain(found)
+})
