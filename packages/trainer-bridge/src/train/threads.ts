@@ -5,7 +5,8 @@ import { TrainError } from './errors.ts'
 export interface Crew {
   /** Sends the same message to all; settles when all have answered. */
   ask<Answer>(message: unknown): Promise<Answer[]>
-  close(): Promise<void>
+  /** Ends all workers; what is still asked for is rejected with `reason`. */
+  close(reason?: Error): Promise<void>
 }
 
 /**
@@ -58,7 +59,10 @@ export function startCrew(name: string, data: readonly unknown[], onNote?: (note
     })
   return {
     ask: (message) => Promise.all(workers.map((worker) => askOne(worker, message))) as never,
-    close: async () => {
+    close: async (reason) => {
+      failure ??= reason ?? new TrainError('TRAIN_WORKER_FAILED', `worker ${name}: closed`)
+      for (const reject of waiting) reject(failure)
+      waiting.clear()
       for (const worker of workers) worker.removeAllListeners('exit')
       await Promise.all(workers.map((worker) => worker.terminate()))
     },

@@ -90,7 +90,10 @@ export async function trainEncoder(
   const { historyLength, iterations, batch, negatives, peakRate, seed } = { ...ENCODER_DEFAULTS, ...options }
   const threads = options.threads ?? Math.min(8, availableParallelism())
   checkOptions({ historyLength, iterations, batch, negatives, threads })
-  options.signal?.throwIfAborted()
+  const aborted = () => options.signal?.aborted === true
+  if (aborted()) {
+    throw new TrainError('TRAIN_ABORTED', 'training stopped before it began')
+  }
   const examples = examplesOf(data, historyLength)
   const layout = layOut({ items: data.ids.length, batch, negatives, threads })
   const memory = makeMemory(layout.bytes)
@@ -153,7 +156,7 @@ export async function trainEncoder(
   try {
     for (let iteration = losses.length; iteration < iterations && !stopped(); iteration++) {
       const answers = await crew.ask<IterationAnswer>({ type: 'iteration', iteration } satisfies EncoderTask)
-      if (options.signal?.aborted === true || answers.some(({ aborted }) => aborted)) {
+      if (aborted() || answers.some((answer) => answer.aborted)) {
         throw new TrainError(
           'TRAIN_ABORTED',
           `training stopped in iteration ${iteration + 1} of ${iterations}`,

@@ -74,6 +74,38 @@ test('stopped in the rebuild and started again, it gives the model of a run that
 })
 
 test.each([
+  ['before it began', () => true],
+  ['while the ranker is fitted', ({ phase }: TrainProgress) => phase === 'ranker'],
+])('a signal that fires %s ends it within 2 s with TRAIN_ABORTED', async (_, when) => {
+  const controller = new AbortController()
+  let aborted = performance.now()
+  const abort = () => {
+    aborted = performance.now()
+    controller.abort()
+  }
+  if (
+    when({
+      phase: 'encoder',
+      iteration: 0,
+      iterations: 1,
+      loss: undefined,
+      hr20: undefined,
+      secondsLeft: undefined,
+    })
+  )
+    abort()
+  const training = trainLocal(data, {
+    ...options,
+    signal: controller.signal,
+    onProgress: (progress) => {
+      if (when(progress) && !controller.signal.aborted) setTimeout(abort, 50)
+    },
+  })
+  await expect(training).rejects.toMatchObject({ code: 'TRAIN_ABORTED' })
+  expect(performance.now() - aborted).toBeLessThan(2_000)
+})
+
+test.each([
   ['validation', 0.9],
   ['neighbours', 0],
   ['dim', 32],

@@ -42,11 +42,11 @@ export async function trainRanker(
   const memory = makeMemory(layout.bytes)
   const module = await loadKernels()
   const crew = startRankingCrew(model, threads)
-  const stop = () => {
-    if (signal?.aborted === true)
-      throw new TrainError('TRAIN_ABORTED', 'training stopped while fitting the ranker')
-  }
+  const abort = () =>
+    void crew.close(new TrainError('TRAIN_ABORTED', 'training stopped while fitting the ranker'))
+  signal?.addEventListener('abort', abort)
   try {
+    if (signal?.aborted === true) abort()
     await crew.ask({
       type: 'prepare',
       weights: model.weights,
@@ -55,13 +55,11 @@ export async function trainRanker(
       memory,
       layout,
     } satisfies PrepareTask)
-    stop()
     const scale = measureInputs(memory, layout)
     standardise(memory, layout, scale)
     const fit = async (samples: Uint32Array) => {
       const task: FitTask = { type: 'fit', module, memory, layout, samples, scale, options: { seed } }
       const [fitted] = await crew.ask<{ weights: RankerWeights; losses: number[] } | null>(task)
-      stop()
       return fitted ?? { weights: cosineRanker(model.temperature), losses: [] }
     }
     const first = await fit(early)
@@ -71,7 +69,6 @@ export async function trainRanker(
       { ...model, weights: { ...model.weights, ranker: first.weights } },
       prefixes,
     )
-    stop()
     const all = await fit(Uint32Array.from({ length: layout.samples }, (_, sample) => sample))
     return {
       ...all,
@@ -87,6 +84,7 @@ export async function trainRanker(
             },
     }
   } finally {
+    signal?.removeEventListener('abort', abort)
     await crew.close()
   }
 }
