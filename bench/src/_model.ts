@@ -1,6 +1,6 @@
 import { readWeights } from '@attune/core/rank'
 import { buildRandomModel, seededRandom } from '@attune/core/testing'
-import type { BridgeOptions } from '@attune/trainer-bridge'
+import type { BridgeOptions, TrainingData } from '@attune/trainer-bridge'
 
 export type InitialModel = Awaited<ReturnType<Exclude<BridgeOptions['initial'], string>>>
 
@@ -19,5 +19,28 @@ export function randomModel(items: number, seed = 7, neighbours = 20): InitialMo
     tables: { srItems, srScores, srScales, srSums, popularity, trend },
     weights: readWeights(data.weights ?? new Map(), dim, historyLength),
     metrics: undefined,
+  }
+}
+
+/** Visits of shoppers with tastes: each stays mostly within one of `groups` groups of items, nearer ones more often. */
+export function simulatedVisits(items: number, groups: number, visits: number, seed = 3): TrainingData {
+  const random = seededRandom(seed)
+  const size = Math.floor(items / groups)
+  const offsets = [0]
+  const rows: number[] = []
+  for (let visit = 0; visit < visits; visit++) {
+    const group = Math.floor(random() * groups)
+    let place = Math.floor(random() * size)
+    const length = 2 + Math.floor(random() * 7)
+    for (let step = 0; step < length; step++) {
+      rows.push(random() < 0.05 ? Math.floor(random() * items) : group * size + place)
+      place = (place + 1 + Math.floor(random() ** 2 * 6)) % size
+    }
+    offsets.push(rows.length)
+  }
+  return {
+    ids: Array.from({ length: items }, (_, row) => `item-${row}`),
+    offsets: Uint32Array.from(offsets),
+    rows: Uint32Array.from(rows),
   }
 }

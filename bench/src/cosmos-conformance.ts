@@ -1,4 +1,4 @@
-import { runProgram } from './cosmos-program.ts'
+import { runProgram } from './_cosmos-program.ts'
 
 /**
  * The local Cosmos against Microsoft's JavaScript, Python and Java clients and PySpark:

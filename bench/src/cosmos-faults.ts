@@ -1,4 +1,4 @@
-import { runProgram } from './cosmos-program.ts'
+import { runProgram } from './_cosmos-program.ts'
 
 /**
  * Session guarantees of the local Cosmos under lag, pauses, failovers, splits, merges and kill -9:
@@ -9,7 +9,7 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
   const seed = args.indexOf('--seed')
   const result = await runProgram('tools/cosmos-local/conformance/checker/run.ts', [
     '--seconds',
-    args[at + 1] !== undefined && at >= 0 ? (args[at + 1] ?? '60') : '60',
+    at >= 0 ? (args[at + 1] ?? '60') : '60',
     ...(seed >= 0 ? ['--seed', args[seed + 1] ?? '1'] : []),
   ])
   return { bench: 'cosmos-faults', ...result }

@@ -1,4 +1,4 @@
-import { runProgram } from './cosmos-program.ts'
+import { runProgram } from './_cosmos-program.ts'
 
 /** The local Cosmos, durable, beside `@vercel/cosmosdb-server`, in memory: `npm run bench -- cosmos-speed --json`. */
 export async function run(args: string[]): Promise<Record<string, unknown>> {

@@ -5,12 +5,18 @@ import { parseDeltaHeader, splitDelta, type DeltaHeader } from '@attune/core/art
 import { CandidateSet, coreEngine, rankHistory, type ServingModel } from '@attune/core/rank'
 import { seededRandom } from '@attune/core/testing'
 import { startWorkerdEdge } from '@attune/edge/workerd'
-import { nodeScanner, servingModel, startBridge } from '@attune/trainer-bridge'
+import { modelOf, nodeScanner, servingModel, startBridge } from '@attune/trainer-bridge'
 import { startHouse, until } from './_loop.ts'
-import { randomModel } from './_model.ts'
+import { simulatedVisits } from './_model.ts'
+import { trainedOn } from './_train.ts'
 import { models, Visitor } from './_visitor.ts'
 
 const ITEMS = 3_000
+const GROUPS = 100
+const VISITS = 12_000
+/** Co-clicks of an item nobody has seen before it has to be recommended, and how long that may take. */
+const CO_CLICKS = 20
+const NEW_ITEM_MS = 5_000
 const LIST = 20
 const POLL_MS = 20
 /** Scores of ORT and core agree to this; within it two items may stand either way round. */
@@ -34,13 +40,18 @@ interface Applied {
 }
 
 /**
- * `npm run bench -- freshness [--clicks 500]`: clicks stored by one edge process, ranked by the other, and the time
- * until both serve a delta that contains them. Every claim is checked against core and the deltas themselves.
+ * `npm run bench -- freshness [--clicks 500] [--background 50]`: clicks stored by one edge process, ranked by the other,
+ * and the time until both serve a delta that contains them, while other visitors click so many times a second. Every claim
+ * is checked against core and the deltas themselves. Then an item nobody has seen is clicked beside another, and the time
+ * is taken until visitors of that other one are shown it.
  */
 export async function run(args: string[]): Promise<Record<string, unknown>> {
-  const { values } = parseArgs({ args, options: { clicks: { type: 'string', default: '500' } } })
+  const { values } = parseArgs({
+    args,
+    options: { clicks: { type: 'string', default: '500' }, background: { type: 'string', default: '0' } },
+  })
   const clicks = Number(values.clicks)
-  const initial = randomModel(ITEMS)
+  const initial = modelOf((await trainedOn(simulatedVisits(ITEMS, GROUPS, VISITS))).artifact)
   const house = await startHouse(2, startWorkerdEdge)
   try {
     const base = servingModel(structuredClone(initial), nodeScanner)
@@ -70,14 +81,69 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
           ({ serving }) => serving?.engine === 'ort',
         )
       }
+      const background = startBackground(urls[0] ?? '', house.siteKey, Number(values.background))
       const samples = await clickAndWatch(urls, house.siteKey, house.pushKey, clicks)
-      return await judge(samples, deltas, base)
+      const newItem = await newItemSeconds(urls, house.siteKey)
+      const others = await background.stop()
+      return { ...(await judge(samples, deltas, base)), new_item_s: newItem, background_clicks: others }
     } finally {
       await bridge.close()
     }
   } finally {
     await house.close()
   }
+}
+
+/** Other visitors' clicks, so many a second. */
+function startBackground(edge: string, siteKey: string, perSecond: number): { stop: () => Promise<number> } {
+  if (perSecond === 0) return { stop: () => Promise.resolve(0) }
+  const random = seededRandom(17)
+  const visitors = Array.from({ length: 40 }, () => new Visitor(siteKey))
+  const pending = new Set<Promise<unknown>>()
+  let clicks = 0
+  let failed: unknown
+  const opened = Promise.all(visitors.map((visitor) => visitor.open(edge)))
+  const timer = setInterval(() => {
+    const visitor = visitors[clicks++ % visitors.length]
+    const click = opened
+      .then(() => visitor?.click(edge, `item-${Math.floor(random() * ITEMS)}`, Date.now()))
+      .catch((error: unknown) => (failed = error))
+      .finally(() => pending.delete(click))
+    pending.add(click)
+  }, 1_000 / perSecond)
+  return {
+    async stop() {
+      clearInterval(timer)
+      await Promise.all(pending)
+      if (failed !== undefined) throw failed
+      return clicks
+    },
+  }
+}
+
+/** From the first of 20 clicks on an unseen item, each after one on the same other item, to the first list that has it. */
+async function newItemSeconds(
+  [first = '', second = '']: readonly string[],
+  siteKey: string,
+): Promise<number> {
+  const [beside, unseen] = ['item-42', 'item-nobody-has-seen']
+  const shown = async () => {
+    const visitor = new Visitor(siteKey)
+    await visitor.open(second)
+    await visitor.click(second, beside, Date.now())
+    return (await visitor.rank(second)).items.some(({ id }) => id === unseen)
+  }
+  if (await shown()) throw new Error('the unseen item was recommended before anybody clicked it')
+  const started = performance.now()
+  for (let click = 0; click < CO_CLICKS; click++) {
+    const visitor = new Visitor(siteKey)
+    await visitor.open(first)
+    const at = Date.now()
+    await visitor.click(first, beside, at - 2_000)
+    await visitor.click(first, unseen, at - 1_000)
+  }
+  await until('the new item in a list', shown, Boolean, NEW_ITEM_MS, POLL_MS)
+  return Number(((performance.now() - started) / 1_000).toFixed(2))
 }
 
 /** Clicks through edge 0, ranks through edge 1; both are asked meanwhile what they contain. */

@@ -85,7 +85,14 @@ test('columns of one’s own by name, quoted cells, rare items left out', async 
   const { visits } = await importFile(
     'own.csv',
     'who,what,when\n"a, b","Tea, green",1764000000\n"a, b",cup,1764000001\n"a, b",once,1764000002\nc,"Tea, green",1764000003\nc,cup,1764000004\n',
-    ...['--visitor', 'who', '--item', 'what', '--time', 'when', '--min-items', '2'],
+    '--visitor',
+    'who',
+    '--item',
+    'what',
+    '--time',
+    'when',
+    '--min-items',
+    '2',
   )
   expect(await visits()).toEqual(['Tea,_green cup', 'Tea,_green cup'])
 })

@@ -143,7 +143,7 @@ function resolveColumns(first: readonly string[], asked: Mapping | undefined, fi
     )
   }
   const [visitor, item, time] = [find(mapping.visitor), find(mapping.item), find(mapping.time)]
-  const then = mapping.then === undefined ? -1 : find(mapping.then)
+  const millisecond = mapping.millisecond === undefined ? -1 : find(mapping.millisecond)
   const { keep } = mapping
   const kept = keep === undefined ? -1 : find(keep.column)
   return {
@@ -151,7 +151,7 @@ function resolveColumns(first: readonly string[], asked: Mapping | undefined, fi
     pick: (cells: readonly string[]) => {
       if (keep !== undefined && cells[kept]?.trim() !== keep.value) return undefined
       // Days with milliseconds within the day in a column of their own.
-      const rest = then >= 0 ? `+${cells[then]?.trim() ?? ''}` : ''
+      const rest = millisecond >= 0 ? `+${cells[millisecond]?.trim() ?? ''}` : ''
       return {
         visitor: cells[visitor]?.trim() ?? '',
         item: cells[item]?.trim() ?? '',

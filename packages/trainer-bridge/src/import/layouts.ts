@@ -4,7 +4,7 @@ export interface Mapping {
   readonly item: string
   readonly time: string
   /** Column with the milliseconds after `time`. */
-  readonly then?: string
+  readonly millisecond?: string
   /** The visitor column names visits already. */
   readonly session: boolean
   /** Only rows with this value. */
@@ -25,7 +25,7 @@ export const LAYOUTS: readonly Layout[] = [
     visitor: 'sessionId',
     item: 'itemId',
     time: 'eventdate',
-    then: 'timeframe',
+    millisecond: 'timeframe',
     session: true,
   },
   // RetailRocket, events.csv: timestamp,visitorid,event,itemid,transactionid
