@@ -6,12 +6,14 @@ import type { Regions } from './cosmos/regions.ts'
 import type { VisitorData } from './cosmos/visitor-data.ts'
 import { cors } from './middleware/cors.ts'
 import { pushKey, siteKey } from './middleware/keys.ts'
+import { measure } from './middleware/measure.ts'
 import { onError, onNotFound } from './middleware/problem.ts'
 import { limitKeyAndAddress, type RateLimiter } from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
+import type { Metrics } from './metrics.ts'
 import type { Models } from './models/models.ts'
 import { postEvents } from './routes/events.ts'
-import { getHealth } from './routes/health.ts'
+import { getHealth, getMetrics, getReady } from './routes/health.ts'
 import { getModels, putDelta, putEpoch, putFile } from './routes/models.ts'
 import { postRank } from './routes/rank.ts'
 import { postDelete, postExport, postVisitors } from './routes/visitors.ts'
@@ -41,6 +43,7 @@ export interface AppDeps {
   readonly models: Models
   readonly visitors: Visitors
   readonly limiter: RateLimiter
+  readonly metrics: Metrics
   /** Who is calling, as far as the host can tell. */
   readonly addressOf: (c: Context<AppEnv>) => string | undefined
   /** Milliseconds since 1970. */
@@ -60,7 +63,10 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.onError(onError)
   app.notFound(onNotFound)
   app.use('*', requestId(deps))
+  app.use('*', measure(deps))
   app.get('/healthz', (c) => getHealth(deps, c))
+  app.get('/readyz', (c) => getReady(deps, c))
+  app.get('/metrics', pushKey(deps.config), (c) => getMetrics(deps, c))
 
   app.use('/v1/*', cors(deps.config.sites))
   const page = siteKey(deps.config)

@@ -5,6 +5,7 @@ import { Batches } from './cosmos/batches.ts'
 import { Regions } from './cosmos/regions.ts'
 import { createCosmosFetch } from './cosmos/request.ts'
 import { VisitorData } from './cosmos/visitor-data.ts'
+import { Metrics } from './metrics.ts'
 import { RateLimiter } from './middleware/rate-limit.ts'
 import { Models } from './models/models.ts'
 import type { ModelStore } from './models/store.ts'
@@ -48,6 +49,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
     regions,
     models,
     visitors: createVisitors(config.visitorSecrets, (bytes) => crypto.getRandomValues(bytes)),
+    metrics: new Metrics(),
     limiter: new RateLimiter(config.limits, now),
     addressOf: config.trustProxy ? forwardedFor : host.addressOf,
     now,

@@ -7,7 +7,7 @@ import {
   type TrackedEvent,
 } from '@attune/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { SITE, type Api } from './testing/api.ts'
+import { PUSH_KEY, SITE, type Api } from './testing/api.ts'
 import { createWorld, type StartEdge, type World } from './testing/worlds.ts'
 
 const event = (change: Partial<TrackedEvent> = {}): TrackedEvent => ({
@@ -399,6 +399,21 @@ export function describeEdge(start: StartEdge): void {
     expect(Number(refused[0]?.headers.get('retry-after'))).toBe(1)
     expect(refused[0]?.headers.get('ratelimit-limit')).toBe('60')
     expect((await other.rank({ visitor: await api.visitor(), strategy: 'trending' })).status).toBe(200)
+  })
+
+  test('readiness and metrics: ready with a model; counters by route, for the push key only', async () => {
+    expect((await api.send('GET', '/readyz')).body).toEqual({ ready: true, missing: [] })
+    expect((await api.send('GET', '/metrics')).body.code).toBe('KEY_MISSING')
+    const response = await fetch(`${api.url}/metrics`, { headers: { authorization: `Bearer ${PUSH_KEY}` } })
+    const text = await response.text()
+    expect(response.headers.get('content-type')).toContain('version=0.0.4')
+    expect(text).toContain('attune_epoch 1\n')
+    expect(text).toMatch(/attune_requests_total\{route="\/v1\/events",status="202"\} [1-9]/)
+    expect(text).toMatch(/attune_requests_total\{route="\/v1\/events",status="413"\} [1-9]/)
+    expect(text).toMatch(/attune_rank_engine_total\{engine="ort"\} [1-9]/)
+    expect(text).toMatch(/attune_cosmos_request_units_total\{operation="create"\} [1-9]/)
+    expect(text).toMatch(/attune_events_total\{outcome="duplicate"\} [1-9]/)
+    expect(text).toMatch(/attune_request_seconds_bucket\{route="\/v1\/rank",le="\+Inf"\} [1-9]/)
   })
 
   test('CORS: any origin where none is configured, else the configured ones', async () => {

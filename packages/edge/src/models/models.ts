@@ -1,5 +1,12 @@
 import { describe, type ModelsResponse, type ServingState } from '@attune/core'
-import { ArtifactError, parseGolden, readDelta, readModel, type Manifest } from '@attune/core/artifact'
+import {
+  ArtifactError,
+  parseGolden,
+  readDelta,
+  readModel,
+  type DeltaHeader,
+  type Manifest,
+} from '@attune/core/artifact'
 import { CandidateSet, checkGolden, ServingModel, type Scanner } from '@attune/core/rank'
 import type { Log } from '../app.ts'
 import { Epoch, type Current } from '../serve/current.ts'
@@ -35,9 +42,16 @@ export class Models {
   readonly #deps: ModelsDeps
   #lookedAt = -Infinity
   #loadingSince: number | undefined
+  #changedAt: number
 
   constructor(deps: ModelsDeps) {
     this.#deps = deps
+    this.#changedAt = deps.now()
+  }
+
+  /** When an epoch or delta last came to serve here; before the first, when this process started. Milliseconds since 1970. */
+  get changedAt(): number {
+    return this.#changedAt
   }
 
   get serving(): ServingState | null {
@@ -93,7 +107,7 @@ export class Models {
     }
     const next = new Epoch(model, activated, ort)
     // Another request may have swapped a newer one in meanwhile.
-    if ((current.epoch?.model.epoch ?? 0) < epoch) current.swap(next)
+    if ((current.epoch?.model.epoch ?? 0) < epoch) this.#swap(next)
     else next.retire()
     return this.serving ?? stateOf(manifest, activated)
   }
@@ -133,7 +147,7 @@ export class Models {
     // Everything `apply` checks is checked before the log takes it: a log with a bad delta would stop every isolate.
     readDelta(tensors, model.items + header.items.length, model.dim, model.neighbours)
     const result = await store.appendDelta(epoch, delta, body)
-    if (result === 'stored' && model.delta === delta - 1) model.apply(header, tensors)
+    if (result === 'stored' && model.delta === delta - 1) this.#apply(model, header, tensors)
     else await this.#look()
     if (result === 'gap') throw new ArtifactError('DELTA_GAP', `delta: ${delta} does not follow the log`)
     if (result === 'other-epoch')
@@ -208,7 +222,7 @@ export class Models {
     const next = new Epoch(model, pointer.activated)
     if (current.epoch?.model.epoch === pointer.epoch) return
     if (next.engine === undefined) await this.#warm(next)
-    current.swap(next)
+    this.#swap(next)
   }
 
   async #catchUp(model: ServingModel, pointer: Pointer): Promise<void> {
@@ -218,9 +232,18 @@ export class Models {
       if (bodies.length === 0) return
       for (const body of bodies) {
         const { header, tensors } = await verifier.delta(body)
-        model.apply(header, tensors)
+        this.#apply(model, header, tensors)
       }
     }
+  }
+
+  #apply(model: ServingModel, header: DeltaHeader, tensors: Uint8Array): void {
+    if (model.apply(header, tensors)) this.#changedAt = this.#deps.now()
+  }
+
+  #swap(epoch: Epoch): void {
+    this.#deps.current.swap(epoch)
+    this.#changedAt = this.#deps.now()
   }
 
   async #warm(epoch: Epoch): Promise<void> {

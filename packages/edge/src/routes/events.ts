@@ -65,6 +65,16 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
       // Where the write failed, the account may have another write region by now: found out behind the answer.
       c.executionCtx.waitUntil(deps.regions.refresh())
     })
+  deps.metrics.count('attune_cosmos_calls_total', { operation: 'create' })
+  deps.metrics.count('attune_cosmos_request_units_total', { operation: 'create' }, stored.ru)
+  deps.metrics.count(
+    'attune_events_total',
+    { outcome: stored.duplicate ? 'duplicate' : 'stored' },
+    parsed.events.length,
+  )
+  if (parsed.events.length < events.length) {
+    deps.metrics.count('attune_events_total', { outcome: 'rejected' }, events.length - parsed.events.length)
+  }
   const answer: EventsResponse = {
     batch: document.id,
     accepted: parsed.events.length,

@@ -5,6 +5,7 @@ import {
   parseSessionToken,
   toHistory,
   uuidv7,
+  type EngineName,
   type HistoryItem,
   type Random,
   type RankedItem,
@@ -22,6 +23,7 @@ import {
 import type { Batches, StoredHistory } from '../cosmos/batches.ts'
 import { EdgeError } from '../error.ts'
 import type { ParsedRankRequest } from '../routes/parse-rank.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Epoch } from './current.ts'
 
 export interface RankDeps {
@@ -32,6 +34,7 @@ export interface RankDeps {
   readonly elapsed: () => number
   readonly random: Random
   readonly diagnostics: boolean
+  readonly metrics: Metrics
 }
 
 const NOTHING_READ: StoredHistory = { events: [], fresh: true, session: undefined, ru: 0, calls: 0 }
@@ -76,6 +79,7 @@ export async function rank(
   const items = describeItems(epoch, ranked, steps)
   for (const id of unknown.slice(0, Math.max(0, request.k - items.length))) items.push({ id, score: null })
   const done = deps.elapsed()
+  record(deps.metrics, stored, ranked.engine, read - started, done - read)
   const session = newest(request.session, stored.session)
   return {
     decision: uuidv7(deps.now(), deps.random),
@@ -97,6 +101,22 @@ export async function rank(
       },
     }),
   }
+}
+
+function record(
+  metrics: Metrics,
+  stored: StoredHistory,
+  engine: EngineName,
+  historyMs: number,
+  rankMs: number,
+): void {
+  metrics.count('attune_rank_engine_total', { engine })
+  metrics.time('attune_rank_seconds', rankMs)
+  if (!stored.fresh) metrics.count('attune_rank_stale_total')
+  if (stored.calls === 0) return
+  metrics.time('attune_history_seconds', historyMs)
+  metrics.count('attune_cosmos_calls_total', { operation: 'history' }, stored.calls)
+  metrics.count('attune_cosmos_request_units_total', { operation: 'history' }, stored.ru)
 }
 
 /** `similar` starts from its item alone: "more like this" says what it says. */
