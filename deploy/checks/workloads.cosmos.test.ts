@@ -1,0 +1,224 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DATABASE, EVENTS_CONTAINER, type BatchDocument } from '@attune/core'
+import { seededRandom } from '@attune/core/testing'
+import { startCosmosLocal } from '@attune/cosmos-local'
+import { provision } from '@attune/edge'
+import {
+  buildArtifact,
+  generateSigningKey,
+  nodeScanner,
+  publicJwk,
+  writeArtifact,
+} from '@attune/trainer-bridge'
+import { CosmosClient } from '@azure/cosmos'
+import { afterEach, expect, test, vi } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { randomTrainedModel } from '../../packages/trainer-bridge/src/testing/random-model.ts'
+import { workloadsOf } from './manifest-rules.ts'
+import type { Container, Manifest, PodSpec } from './manifests.ts'
+import { renderedFile } from './render.ts'
+
+// The production overlay's own commands, settings and probes, on this machine against the local Cosmos. Left out is what
+// needs an image: its user, its read-only root, its limits.
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const objects = parseAllDocuments(await readFile(renderedFile('production'), 'utf8')).map(
+  (document) => document.toJS() as Manifest,
+)
+
+const cleanup: (() => Promise<unknown> | void)[] = []
+afterEach(async () => {
+  for (const action of cleanup.splice(0).reverse()) await action()
+})
+
+function podOf(name: string): { pod: PodSpec; container: Container; settings: Record<string, string> } {
+  const workload = workloadsOf(objects).find(({ metadata }) => metadata.name === name)
+  const pod = workload?.spec?.template?.spec
+  const container = pod?.containers[0]
+  if (pod === undefined || container === undefined) throw new Error(`expected a workload ${name}`)
+  const map = container.envFrom?.flatMap(({ configMapRef }) => configMapRef?.name ?? []) ?? []
+  const settings = Object.assign(
+    {},
+    ...objects
+      .filter(({ kind, metadata }) => kind === 'ConfigMap' && map.includes(metadata.name))
+      .map(({ data }) => data),
+  ) as Record<string, string>
+  return { pod, container, settings }
+}
+
+/** The manifest's command on this machine: built programs are run from their sources. */
+function launch(
+  command: readonly string[],
+  env: Record<string, string>,
+): { child: ChildProcess; output: () => string } {
+  const [program = '', ...args] = command.map((part) =>
+    part.replace(
+      /(packages\/\S+)\/dist\/(\S+)\.js/,
+      '--conditions=@attune/source --no-warnings $1/src/$2.ts',
+    ),
+  )
+  const words = program === 'sh' ? args : args.flatMap((part) => part.split(' '))
+  const nodeFolder = join(process.execPath, '..')
+  const child = spawn(program, words, {
+    cwd: ROOT,
+    env: { PATH: `${nodeFolder}:${process.env['PATH'] ?? ''}`, ...env },
+  })
+  let text = ''
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  cleanup.push(() => void child.kill('SIGKILL'))
+  return { child, output: () => text }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Asks as the kubelet does, until it is answered well. */
+async function passes(
+  container: Container,
+  kind: 'startupProbe' | 'readinessProbe' | 'livenessProbe',
+  url: string,
+  output: () => string,
+): Promise<void> {
+  const path = container[kind]?.httpGet?.path ?? 'no path'
+  await vi.waitFor(
+    async () => {
+      const answer = await fetch(`${url}${path}`).catch(() => undefined)
+      expect(answer?.status, output()).toBe(200)
+    },
+    { timeout: 30_000, interval: 100 },
+  )
+}
+
+async function post(
+  url: string,
+  path: string,
+  body: unknown,
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const response = await fetch(`${url}${path}?key=pk_replace_me`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+  })
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+}
+
+test('edge and bridge start from the manifests, pass their probes, rank a click, and end on SIGTERM with nothing lost', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'attune-workloads-'))
+  cleanup.push(() => rm(folder, { recursive: true, force: true }))
+  const cosmos = await startCosmosLocal({ port: 0 })
+  cleanup.push(() => cosmos.close())
+  await provision(
+    { endpoints: [cosmos.endpoint], key: cosmos.key, database: DATABASE },
+    { fetch, now: Date.now },
+  )
+  const signingKey = await generateSigningKey()
+
+  const edge = podOf('attune-edge')
+  const edgePort = await freePort()
+  const url = `http://127.0.0.1:${edgePort}`
+  const edgeProcess = launch(edge.container.command ?? [], {
+    ...edge.settings,
+    PORT: String(edgePort),
+    HOST: '127.0.0.1',
+    ATTUNE_MODELS: join(folder, 'models'),
+    ATTUNE_VERIFY_KEYS: JSON.stringify([publicJwk(signingKey)]),
+    ATTUNE_PUSH_KEYS: 'p'.repeat(32),
+    ATTUNE_VISITOR_SECRETS: 'v'.repeat(32),
+    COSMOS_ENDPOINTS: cosmos.endpoint,
+    COSMOS_KEY: cosmos.key,
+  })
+  for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const)
+    await passes(edge.container, probe, url, edgeProcess.output)
+
+  const bridge = podOf('attune-bridge')
+  const bridgePort = await freePort()
+  const state = join(folder, 'state')
+  await mkdir(state)
+  await writeArtifact(
+    join(state, 'initial'),
+    await buildArtifact(randomTrainedModel(50), {
+      epoch: 1,
+      parent: null,
+      created: '2026-01-01T00:00:00.000Z',
+      trainer: 'test/1',
+      makeScanner: nodeScanner,
+      random: seededRandom(1),
+    }),
+  )
+  // As a killed container leaves it: held by process 1, which there is in every container.
+  await writeFile(join(state, 'bridge.lock'), '1')
+  const bridgeProcess = launch(bridge.container.command ?? [], {
+    ...bridge.settings,
+    PORT: String(bridgePort),
+    HOST: '127.0.0.1',
+    ATTUNE_FOLDER: state,
+    ATTUNE_INITIAL: join(state, 'initial'),
+    ATTUNE_EDGES: url,
+    ATTUNE_PUSH_KEY: 'p'.repeat(32),
+    ATTUNE_SIGNING_KEY: JSON.stringify(signingKey),
+    COSMOS_ENDPOINT: cosmos.endpoint,
+    COSMOS_KEY: cosmos.key,
+  })
+  for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const)
+    await passes(bridge.container, probe, `http://127.0.0.1:${bridgePort}`, bridgeProcess.output)
+
+  const { visitor } = (await post(url, '/v1/visitors', {})).body
+  await vi.waitFor(
+    async () => {
+      const ranked = await post(url, '/v1/rank', { slot: 'for-you', visitor, k: 5 })
+      expect(ranked.status, bridgeProcess.output()).toBe(200)
+      expect(ranked.body['items']).toHaveLength(5)
+    },
+    { timeout: 30_000, interval: 200 },
+  )
+
+  // Clicks come in while the edge is told to end: each that was answered 202 has to be in Cosmos.
+  const answered: string[] = []
+  const sending = new AbortController()
+  const senders = Array.from({ length: 4 }, async () => {
+    while (!sending.signal.aborted) {
+      const batch = crypto.randomUUID()
+      const event = { id: crypto.randomUUID(), kind: 'click', item: 'item-3', at: Date.now() }
+      const answer = await post(url, '/v1/events', { batch, visitor, events: [event] }).catch(() => undefined)
+      if (answer === undefined) return
+      if (answer.status === 202) answered.push(batch)
+    }
+  })
+  await vi.waitFor(() => expect(answered.length).toBeGreaterThan(20), 20_000)
+  const preStop = edge.container.lifecycle?.preStop?.sleep?.seconds ?? 0
+  await endsWithin(edgeProcess.child, (edge.pod.terminationGracePeriodSeconds ?? 30) - preStop)
+  sending.abort()
+  await Promise.all(senders)
+  const client = new CosmosClient({ endpoint: cosmos.endpoint, key: cosmos.key })
+  cleanup.push(() => client.dispose())
+  const { resources } = await client
+    .database(DATABASE)
+    .container(EVENTS_CONTAINER.id)
+    .items.query<BatchDocument>('SELECT * FROM c')
+    .fetchAll()
+  const stored = new Set(resources.map(({ id }) => id))
+  expect(answered.filter((batch) => !stored.has(batch))).toEqual([])
+
+  await endsWithin(bridgeProcess.child, bridge.pod.terminationGracePeriodSeconds ?? 30)
+})
+
+/** SIGTERM, then an end by itself with status 0 before the kubelet would kill. */
+async function endsWithin(child: ChildProcess, seconds: number): Promise<void> {
+  const started = Date.now()
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  const [code, signal] = (await exit) as [number | null, string | null]
+  expect({ code, signal }).toEqual({ code: 0, signal: null })
+  expect(Date.now() - started).toBeLessThan(seconds * 1_000)
+}
