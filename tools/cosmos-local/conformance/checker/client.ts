@@ -51,6 +51,8 @@ export async function request(
       json: text === '' ? undefined : (JSON.parse(text) as unknown),
     }
   } catch {
+    // Down, or the connection was cut: do not run in circles.
+    await new Promise((resolve) => setTimeout(resolve, 25))
     return undefined
   }
 }
@@ -88,6 +90,7 @@ export class Client {
     const partition = `p${this.#pick(PARTITIONS)}`
     if (dice < 0.3) await this.#write(partition)
     else if (dice < 0.4) await this.#writeBoth(partition)
+    else if (dice < 0.45) await this.#readEventually(partition, `c${this.#pick(others.length)}`)
     else if (dice < 0.75) await this.#read(partition, `c${this.#pick(others.length)}`)
     else if (dice < 0.92) await this.#query(partition)
     else if (dice < 0.97) this.session.adopt(others[this.#pick(others.length)]?.session ?? this.session)
@@ -197,7 +200,9 @@ export class Client {
 
   #floor(register: string): number {
     const own = this.session.floors.get(register) ?? 0
-    return this.#strong ? Math.max(own, this.#history.acknowledged.get(register) ?? 0) : own
+    if (!this.#strong) return own
+    const { acknowledged, observed } = this.#history
+    return Math.max(own, acknowledged.get(register) ?? 0, observed.get(register) ?? 0)
   }
 
   #check(register: string, value: number, floor: number): void {
@@ -210,6 +215,22 @@ export class Client {
       this.#history.violate('only-what-was-written', `${register} read as ${value}, which nobody wrote`)
     }
     this.session.saw(register, value)
+    this.#history.observed.set(register, Math.max(value, this.#history.observed.get(register) ?? 0))
+  }
+
+  /** Without a token and at the weakest level: old is allowed, made up is not. */
+  async #readEventually(partition: string, id: string): Promise<void> {
+    const headers = {
+      'x-ms-documentdb-partitionkey': JSON.stringify([partition]),
+      'x-ms-consistency-level': 'Eventual',
+    }
+    const region = this.#pick(this.#cluster.endpoints.length)
+    const answer = await request(this.#cluster, region, 'GET', `${CONTAINER}/docs/${id}`, headers)
+    if (answer?.status !== 200) return
+    const value = (answer.json as Item).n
+    if (value < 1 || value > (this.#history.attempted.get(`${partition}/${id}`) ?? 0)) {
+      this.#history.violate('only-what-was-written', `${partition}/${id} read as ${value}, eventually`)
+    }
   }
 
   async #query(partition: string): Promise<void> {

@@ -20,21 +20,21 @@ export async function strike(
 ): Promise<void> {
   const region = encodeURIComponent(REGIONS[Math.floor(random() * REGIONS.length)] ?? '')
   const dice = random()
-  if (dice < 0.2) {
+  if (dice < 0.15) {
     const minMs = Math.floor(random() * 50)
     await cluster.admin('POST', `regions/${region}`, {
       lag: { minMs, maxMs: minMs + Math.floor(random() * 300) },
     })
-  } else if (dice < 0.38) {
+  } else if (dice < 0.3) {
     toll.pauses++
     await cluster.admin('POST', `regions/${region}`, { paused: true })
     setTimeout(
       () => void cluster.admin('POST', `regions/${region}`, { paused: false }),
       200 + random() * 1000,
     )
-  } else if (dice < 0.52) {
+  } else if (dice < 0.45) {
     if (await cluster.admin('POST', 'failover', { region: decodeURIComponent(region) })) toll.failovers++
-  } else if (dice < 0.64) {
+  } else if (dice < 0.62) {
     const range = await rangeAtRandom(cluster, random)
     if (
       range !== undefined &&
@@ -46,7 +46,7 @@ export async function strike(
     const range = await rangeAtRandom(cluster, random)
     if (range !== undefined && (await cluster.admin('POST', `${ITEMS}/merge`, { range: range.id })))
       toll.merges++
-  } else if (dice < 0.88 || !kills) {
+  } else if (dice < 0.9 || !kills) {
     toll.faults++
     const kinds = [
       { kind: 'status', status: 503 },

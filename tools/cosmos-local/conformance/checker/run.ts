@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ConsistencyLevel } from '../../src/index.ts'
-import { Client, request } from './client.ts'
+import { Client, PARTITIONS, request } from './client.ts'
 import { CONTAINER, Cluster } from './cluster.ts'
 import { FeedReader } from './feed.ts'
 import { History } from './history.ts'
@@ -12,6 +12,8 @@ import { strike, type Toll } from './nemesis.ts'
 const CLIENTS = 10
 const STRIKE_EVERY_MS = 350
 const SETTLE_MS = 20_000
+/** Longer than any lag that is left after a restart. */
+const SEA_LEVEL_MS = 400
 /** At most; it ends with the first violation. */
 const PLANTED_SECONDS = 30
 
@@ -107,6 +109,7 @@ async function peace(cluster: Cluster, history: History, readers: readonly FeedR
   await cluster.start()
   const deadline = Date.now() + SETTLE_MS
   for (const reader of readers) while (!(await reader.pass(0)) && Date.now() < deadline) await sleep(5)
+  await converged(cluster, history)
   const [latest, versions] = readers
   for (const [register, attempted] of history.attempted) {
     const [partition, id] = register.split('/')
@@ -127,6 +130,29 @@ async function peace(cluster: Cluster, history: History, readers: readonly FeedR
       history.values.get(register)?.filter((one) => versions?.all.get(register)?.has(one) !== true) ?? []
     if (missing.length > 0)
       history.violate('feed-complete', `${register}: ${missing.join(', ')} not among all versions`)
+  }
+}
+
+/** With time and no more writes every region has the same data. */
+async function converged(cluster: Cluster, history: History): Promise<void> {
+  await sleep(SEA_LEVEL_MS)
+  for (let i = 0; i < PARTITIONS; i++) {
+    const headers = {
+      'x-ms-documentdb-partitionkey': JSON.stringify([`p${i}`]),
+      'x-ms-documentdb-isquery': 'True',
+      'x-ms-max-item-count': '1000',
+    }
+    const query = { query: 'SELECT VALUE {id: c.id, n: c.n} FROM c' }
+    const found = await Promise.all(
+      cluster.endpoints.map((_, region) =>
+        request(cluster, region, 'POST', `${CONTAINER}/docs`, headers, query),
+      ),
+    )
+    const texts = new Set(
+      found.map((answer) => JSON.stringify((answer?.json as { Documents?: unknown })?.Documents)),
+    )
+    if (texts.size !== 1 || texts.has(undefined as never))
+      history.violate('convergence', `p${i} is not the same in every region`)
   }
 }
 
