@@ -15,7 +15,7 @@ const VALIDATION_SHARE = 0.1
  * number of threads, one after the other. Both are judged on the newest 4,096 examples of the newest tenth of visits.
  *
  * Options: --data DIR (../shared/data/diginetica), --iterations N (5), --threads N (2), --sample VISITS (all),
- * --ours-only. The first run installs PyTorch under .cache, which takes minutes and gigabytes.
+ * --ours-only. The first run installs PyTorch under ~/.cache/attune, which takes minutes and gigabytes.
  */
 export async function run(args: string[]): Promise<Record<string, unknown>> {
   const { values } = parseArgs({

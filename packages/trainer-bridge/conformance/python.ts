@@ -6,14 +6,18 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
-const cache = fileURLToPath(new URL('../../../.cache/', import.meta.url))
+const CACHE = fileURLToPath(new URL('../../../.cache/', import.meta.url))
 
 /**
- * A Python with the packages of `requirements`, in a virtual environment under .cache that is made once.
+ * A Python with the packages of `requirements`, in a virtual environment that is made once.
  *
+ * @param cache - folder it is kept in; .cache of this checkout unless it is too large for that
  * @returns its path, or why there is none
  */
-export async function pythonWith(requirements: URL): Promise<{ python: string } | { missing: string }> {
+export async function pythonWith(
+  requirements: URL,
+  cache: string = CACHE,
+): Promise<{ python: string } | { missing: string }> {
   const digest = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12)
   const folder = join(cache, `python-${digest}`)
   const windows = process.platform === 'win32'
