@@ -16,6 +16,8 @@ export interface Continuation {
   readonly given: number
   /** Rows of the next document already given out. */
   readonly within: number
+  /** The token was of a wider range, which has since been split. */
+  readonly cut?: boolean
 }
 
 /**
@@ -38,13 +40,15 @@ export function parseContinuation(token: string | undefined, target: Target): Co
     throw badRequest('The continuation token is malformed.')
   }
   const pending: Pending[] = []
+  let cut = false
   for (const one of value[0]) {
     if (!Array.isArray(one)) continue
     const min = String(one[0]) > target.min ? String(one[0]) : target.min
     const max = String(one[1]) < target.max ? String(one[1]) : target.max
+    if (min !== one[0] || max !== one[1]) cut = true
     if (min < max) pending.push({ min, max, document: Number(one[2]) })
   }
-  return { pending, given: Number(value[1]), within: Number(value[2]) }
+  return { pending, given: Number(value[1]), within: Number(value[2]), cut }
 }
 
 /** The live range in which the next pending stretch begins; a stretch over several ranges is cut first. */

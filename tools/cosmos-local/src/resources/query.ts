@@ -129,6 +129,9 @@ function computed(
   scan: Scan,
   continuation: Continuation,
 ): Page {
+  if (continuation.cut === true) {
+    throw badRequest('The continuation token is of a range that has since been split: start the query again.')
+  }
   const stretches = continuation.pending.map((one) => ({ ...one }))
   const rows = runRows(query, runtime, (row) => {
     scan.run((item) => {
