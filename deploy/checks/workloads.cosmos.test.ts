@@ -138,8 +138,10 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
     COSMOS_ENDPOINTS: cosmos.endpoint,
     COSMOS_KEY: cosmos.key,
   })
-  for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const)
+  for (const probe of ['startupProbe', 'livenessProbe'] as const)
     await passes(edge.container, probe, url, edgeProcess.output)
+  const early = await fetch(`${url}${edge.container.readinessProbe?.httpGet?.path}`)
+  expect(early.status).toBe(503)
 
   const bridge = podOf('attune-bridge')
   const bridgePort = await freePort()
@@ -173,6 +175,7 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
   for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const)
     await passes(bridge.container, probe, `http://127.0.0.1:${bridgePort}`, bridgeProcess.output)
 
+  await passes(edge.container, 'readinessProbe', url, edgeProcess.output)
   const { visitor } = (await post(url, '/v1/visitors', {})).body
   await vi.waitFor(
     async () => {
