@@ -68,6 +68,8 @@ export function createSender(deps: SenderDeps): Sender {
   let away = false
   let { keepLock } = deps
   let myTurn = false
+  /** The last look into the store found nothing, so that what has come since may go without overtaking anything. */
+  let clean = false
   let waiting = new AbortController()
   const waiters = new Set<() => void>()
   let running: Promise<void> | undefined
@@ -137,12 +139,16 @@ export function createSender(deps: SenderDeps): Sender {
   /** Returns whether to go on. */
   async function sendNext(): Promise<boolean> {
     due = Infinity
+    clean = false
     const born = generation()
     const waitMs = Number((await store.get('after')) ?? 0) - now()
     // Further ahead than any edge may ask: the clock has been put back since.
     if (waitMs > 0 && waitMs <= MAX_RETRY_AFTER_MS) return pause(waitMs)
     const batch = deps.allowed() ? await queue.next() : undefined
-    if (batch === undefined) return false
+    if (batch === undefined) {
+      clean = true
+      return false
+    }
     const handle = await visitor.obtain()
     const token = await session.read()
     if (generation() !== born || !deps.allowed()) return true
@@ -158,6 +164,7 @@ export function createSender(deps: SenderDeps): Sender {
 
   /** Runs as the sending tab. A page out of sight gives the lock back: it would keep it out of the bfcache. */
   async function turn(): Promise<void> {
+    clean = false
     await queue.enter()
     myTurn = true
     try {
@@ -230,7 +237,7 @@ export function createSender(deps: SenderDeps): Sender {
     },
     leaving(forGood) {
       const handle = visitor.known()
-      const batch = handle && deps.allowed() ? queue.claim() : undefined
+      const batch = handle && clean && deps.allowed() ? queue.claim() : undefined
       if (batch && handle) void deliver(batch, handle, session.known(), true)
       if (!myTurn && due < Infinity) deps.nudge()
       if (due < Infinity) due = elapsed()
