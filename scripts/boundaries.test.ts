@@ -21,6 +21,7 @@ async function compile(name: (typeof folders)[number], source: string): Promise<
         composite: false,
         declarationMap: false,
         isolatedDeclarations: false,
+        emitDeclarationOnly: false,
         noEmit: true,
         rootDir: '../../../..',
       },
