@@ -19,7 +19,8 @@ export interface Host {
   readonly name: 'node' | 'workerd'
   readonly store: ModelStore
   readonly scanModule: WebAssembly.Module
-  readonly loadOrt: LoadOrt
+  /** undefined: ranks with core's TypeScript. */
+  readonly loadOrt: LoadOrt | undefined
   readonly maxFileBytes: number
   readonly fetch: typeof fetch
   readonly log: Log

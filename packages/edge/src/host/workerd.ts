@@ -6,9 +6,18 @@ import { environmentOf, type EdgeOptions, type RunningEdge } from './options.ts'
 
 export type { EdgeOptions, RunningEdge } from './options.ts'
 
+/** Where each build begins. */
+export const WORKER_ENTRIES: Readonly<Record<WorkerBuild, URL>> = {
+  full: new URL('../worker.ts', import.meta.url),
+  small: new URL('../worker-small.ts', import.meta.url),
+}
+
 export const COMPATIBILITY_DATE = '2026-07-01'
 
-let bundled: Promise<WorkerBundle> | undefined
+/** `small` is the build without ONNX Runtime. */
+export type WorkerBuild = 'full' | 'small'
+
+const bundled = new Map<WorkerBuild, Promise<WorkerBundle>>()
 let starting: Promise<unknown> = Promise.resolve()
 
 /**
@@ -17,15 +26,21 @@ let starting: Promise<unknown> = Promise.resolve()
  *
  * @throws when the port is taken, or workerd cannot start
  */
-export function startWorkerdEdge(options: EdgeOptions): Promise<RunningEdge> {
+export function startWorkerdEdge(options: EdgeOptions, build: WorkerBuild = 'full'): Promise<RunningEdge> {
   // One at a time, so that the new child process is the one just started.
-  const started = starting.catch(() => undefined).then(() => start(options))
+  const started = starting.catch(() => undefined).then(() => start(options, build))
   starting = started
   return started
 }
 
-async function start(options: EdgeOptions): Promise<RunningEdge> {
-  const { script, modules } = await (bundled ??= bundleWorker(new URL('../worker.ts', import.meta.url)))
+function bundleOf(build: WorkerBuild): Promise<WorkerBundle> {
+  const known = bundled.get(build) ?? bundleWorker(WORKER_ENTRIES[build])
+  bundled.set(build, known)
+  return known
+}
+
+async function start(options: EdgeOptions, build: WorkerBuild): Promise<RunningEdge> {
+  const { script, modules } = await bundleOf(build)
   const { persist } = options
   if (persist !== undefined) await mkdir(persist, { recursive: true })
   const before = new Set(await children('workerd'))

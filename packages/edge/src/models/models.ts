@@ -7,7 +7,7 @@ import {
   type DeltaHeader,
   type Manifest,
 } from '@attune/core/artifact'
-import { CandidateSet, checkGolden, ServingModel, type Scanner } from '@attune/core/rank'
+import { CandidateSet, checkGolden, coreEngine, ServingModel, type Scanner } from '@attune/core/rank'
 import type { Log } from '../app.ts'
 import { Epoch, type Current } from '../serve/current.ts'
 import { createOrtEngine, type LoadOrt, type OrtEngine } from '../serve/ort.ts'
@@ -18,7 +18,8 @@ export interface ModelsDeps {
   readonly store: ModelStore
   readonly current: Current
   readonly verifier: Verifier
-  readonly loadOrt: LoadOrt
+  /** undefined: a build without ONNX Runtime, which ranks with core's TypeScript and takes standard models only. */
+  readonly loadOrt: LoadOrt | undefined
   readonly makeScanner: (dim: number, capacity: number) => Scanner
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -98,18 +99,20 @@ export class Models {
     const ort = await this.#ort(manifest, files)
     const activated = new Date(now()).toISOString()
     try {
-      await checkGolden(model, parseGolden(fileOf(files, 'golden')), ort, new CandidateSet())
+      const engine = ort ?? (model.weights && coreEngine(model.weights))
+      if (engine === undefined) throw withoutOrt(epoch)
+      await checkGolden(model, parseGolden(fileOf(files, 'golden')), engine, new CandidateSet())
       await store.putManifest(epoch, jws.trim())
       if (!(await store.activate(epoch, activated))) this.#checkNewer(manifest, await store.pointer())
     } catch (error) {
-      await ort.release()
+      await ort?.release()
       throw error
     }
     const next = new Epoch(model, activated, ort)
     // Another request may have swapped a newer one in meanwhile.
     if ((current.epoch?.model.epoch ?? 0) < epoch) this.#swap(next)
     else next.retire()
-    return this.serving ?? stateOf(manifest, activated)
+    return this.serving ?? stateOf(manifest, next)
   }
 
   /**
@@ -222,6 +225,7 @@ export class Models {
     const next = new Epoch(model, pointer.activated)
     if (current.epoch?.model.epoch === pointer.epoch) return
     if (next.engine === undefined) await this.#warm(next)
+    if (next.engine === undefined) throw withoutOrt(pointer.epoch)
     this.#swap(next)
   }
 
@@ -247,18 +251,16 @@ export class Models {
   }
 
   async #warm(epoch: Epoch): Promise<void> {
-    const { store } = this.#deps
+    const { store, loadOrt } = this.#deps
+    if (loadOrt === undefined) return
     const { manifest } = epoch.model
-    epoch.warm(await this.#ort(manifest, await readFiles(store, manifest, GRAPH_FILES)))
+    const ort = await this.#ort(manifest, await readFiles(store, manifest, GRAPH_FILES))
+    if (ort !== undefined) epoch.warm(ort)
   }
 
-  async #ort(manifest: Manifest, files: ArtifactFiles): Promise<OrtEngine> {
-    return createOrtEngine(
-      await this.#deps.loadOrt(),
-      manifest,
-      fileOf(files, 'encoder'),
-      fileOf(files, 'ranker'),
-    )
+  async #ort(manifest: Manifest, files: ArtifactFiles): Promise<OrtEngine | undefined> {
+    const ort = await this.#deps.loadOrt?.()
+    return ort && createOrtEngine(ort, manifest, fileOf(files, 'encoder'), fileOf(files, 'ranker'))
   }
 
   #buildModel(manifest: Manifest, files: ArtifactFiles): ServingModel {
@@ -287,9 +289,22 @@ export class Models {
   }
 }
 
-function stateOf(manifest: Manifest, swappedAt: string): ServingState {
+function stateOf(manifest: Manifest, next: Epoch): ServingState {
   const { epoch, created, items } = manifest
-  return { epoch, delta: 0, through: null, created, swappedAt, items, engine: 'ort' }
+  return {
+    epoch,
+    delta: 0,
+    through: null,
+    created,
+    swappedAt: next.swappedAt,
+    items,
+    engine: next.engineName,
+  }
+}
+
+function withoutOrt(epoch: number): ArtifactError {
+  const message = `epoch ${epoch}: expected weights, as this edge is built without ONNX Runtime; received graphs alone`
+  return new ArtifactError('ARTIFACT_FILE_MISSING', message)
 }
 
 function describeError(error: unknown): string {
