@@ -1,12 +1,10 @@
-import { rename, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { trainLocal, type TrainedModel, type TrainProgress } from '@attune/trainer-bridge'
 import { CATALOGUE } from '../catalogue/catalogue.ts'
 import { simulateShoppers } from '../shoppers/simulate.ts'
-import type { FromPart, TrainingFacts } from './parts.ts'
+import type { FromPart } from './parts.ts'
+import { keepTrainingFacts } from './training-facts.ts'
 
 const SEED = 7
-const FILE = 'training.json'
 /** What each phase takes of the whole, so that one bar fills once. */
 const SHARES: Readonly<Record<TrainProgress['phase'], readonly [from: number, to: number]>> = {
   encoder: [0, 0.42],
@@ -41,19 +39,13 @@ export async function trainFirstModel(
       })
     },
   })
-  const facts: TrainingFacts = {
+  await keepTrainingFacts(folder, {
     shoppers: options.shoppers,
     visits: data.offsets.length - 1,
     clicks: data.rows.length,
+    goods: CATALOGUE.length,
     seconds: (performance.now() - started) / 1_000,
     hr20: model.metrics?.hr20 ?? null,
-  }
-  await writeFile(join(folder, `${FILE}.new`), JSON.stringify(facts, null, 2))
-  await rename(join(folder, `${FILE}.new`), join(folder, FILE))
+  })
   return model
-}
-
-/** What the first model was trained on. @throws when it has not been trained */
-export async function trainingFacts(folder: string): Promise<TrainingFacts> {
-  return JSON.parse(await readFile(join(folder, FILE), 'utf8')) as TrainingFacts
 }

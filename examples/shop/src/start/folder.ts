@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { KEYS_FILE } from './keys.ts'
+import { KEYS_FILE, SIGNING_KEY_FILE } from './keys.ts'
 import { StartError } from './options.ts'
 
 const LOCK = 'running.pid'
@@ -15,7 +15,7 @@ const LOCK = 'running.pid'
 export async function takeFolder(folder: string, reset: boolean): Promise<() => Promise<void>> {
   await mkdir(folder, { recursive: true })
   const names = await readdir(folder)
-  if (names.length > 0 && ![KEYS_FILE, LOCK, 'signing-key.json'].some((name) => names.includes(name))) {
+  if (names.length > 0 && ![KEYS_FILE, LOCK, SIGNING_KEY_FILE].some((name) => names.includes(name))) {
     throw new StartError(
       'NOT_OUR_FOLDER',
       `${folder} is not empty and holds no data of the shop; name another with --data, or empty it`,

@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadOrCreateSigningKey } from '@attune/trainer-bridge'
+import type { SigningKey } from '@attune/trainer-bridge'
 import type { Keys } from './parts.ts'
 
 type Stored = Omit<Keys, 'signing'>
 
 export const KEYS_FILE = 'keys.json'
+export const SIGNING_KEY_FILE = 'signing-key.json'
 
 /** The keys of this data folder; made at the first start, readable by their owner only, never part of the repository. */
 export async function loadOrCreateKeys(folder: string): Promise<Keys> {
   const path = join(folder, KEYS_FILE)
-  const signing = await loadOrCreateSigningKey(join(folder, 'signing-key.json'))
+  const signing = await signingKey(join(folder, SIGNING_KEY_FILE))
   try {
     return { ...(JSON.parse(await readFile(path, 'utf8')) as Stored), signing }
   } catch (error) {
@@ -26,4 +27,14 @@ export async function loadOrCreateKeys(folder: string): Promise<Keys> {
   }
   await writeFile(path, `${JSON.stringify(stored, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
   return { ...stored, signing }
+}
+
+async function signingKey(path: string): Promise<SigningKey> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as SigningKey
+  } catch {
+    // Making one needs the whole bridge's code: seconds that later starts do not spend. It says what is wrong with a bad one.
+    const { loadOrCreateSigningKey } = await import('@attune/trainer-bridge')
+    return loadOrCreateSigningKey(path)
+  }
 }

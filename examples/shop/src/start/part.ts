@@ -1,7 +1,13 @@
 // A process of the shop: runs the part its parent names, until it is told to stop or the parent is gone.
-import { RUN_PART, type ClosePart } from './run-part.ts'
-import type { FromPart, ToPart } from './parts.ts'
+import type { ClosePart, FromPart, PartName, RunPart, ToPart } from './parts.ts'
 
+// Each process loads the code of its own part alone.
+const PARTS: Readonly<Record<PartName, () => Promise<{ readonly run: RunPart }>>> = {
+  cosmos: () => import('./run/cosmos.ts'),
+  edge: () => import('./run/edge.ts'),
+  bridge: () => import('./run/bridge.ts'),
+  shop: () => import('./run/shop.ts'),
+}
 const CLOSE_WITHIN_MS = 8_000
 
 const tell = (message: FromPart): void => {
@@ -39,7 +45,8 @@ process.on('message', (message: ToPart) => {
     void end(0)
     return
   }
-  RUN_PART[message.part](message.config, tell, fail).then(
+  const started = PARTS[message.part]().then(({ run }) => run(message.config, tell, fail))
+  started.then(
     (closePart) => {
       close = closePart
       tell({ type: 'ready' })

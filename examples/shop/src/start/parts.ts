@@ -49,6 +49,7 @@ export interface TrainingFacts {
   readonly shoppers: number
   readonly visits: number
   readonly clicks: number
+  readonly goods: number
   readonly seconds: number
   /** HR@20 on visits held out; null when it was not measured. */
   readonly hr20: number | null
@@ -67,3 +68,17 @@ export type FromPart =
     }
   | { readonly type: 'note'; readonly text: string }
   | { readonly type: 'failed'; readonly message: string }
+
+/** How a part ends: everything it started, in order. */
+export type ClosePart = () => Promise<void>
+
+/**
+ * Starts a part in this process.
+ *
+ * @param fail - the part can no longer do its work; the process should end
+ */
+export type RunPart = (
+  config: PartConfig,
+  tell: (message: FromPart) => void,
+  fail: (message: string) => void,
+) => Promise<ClosePart>

@@ -1,14 +1,13 @@
 import { relative, resolve } from 'node:path'
-import { CATALOGUE } from '../catalogue/catalogue.ts'
 import { Part } from './child.ts'
 import { buildClient, CLIENT_FILE } from './client-build.ts'
-import { trainingFacts } from './first-model.ts'
 import { takeFolder } from './folder.ts'
 import { loadOrCreateKeys } from './keys.ts'
 import { HELP, readOptions, StartError, type StartOptions } from './options.ts'
 import { PART_TITLES, type PartConfig, type PartName, type Ports, type TrainingFacts } from './parts.ts'
 import { claimPorts } from './ports.ts'
 import { createScreen, table, type Screen } from './screen.ts'
+import { trainingFacts } from './training-facts.ts'
 
 /** npm hands a Ctrl-C on as a second signal; a person presses twice further apart. */
 const SECOND_PRESS_MS = 500
@@ -114,10 +113,10 @@ async function open(
   )
 }
 
-function boast({ clicks, hr20 }: TrainingFacts): string {
+function boast({ clicks, goods, hr20 }: TrainingFacts): string {
   const learnt = `first trained on ${clicks.toLocaleString('en')} made-up clicks`
   if (hr20 === null) return `; ${learnt}`
-  return `; ${learnt}, finds the next one of visits it had not seen among its first 20 of ${CATALOGUE.length} goods in ${Math.round(hr20 * 100)} %`
+  return `; ${learnt}, finds the next one of visits it had not seen among its first 20 of ${goods.toLocaleString('en')} goods in ${Math.round(hr20 * 100)} %`
 }
 
 function overview(ports: Ports, folder: string, running: readonly Part[]): string {
