@@ -379,6 +379,17 @@ describe('what the manifests and the Bicep files say of each other', async () =>
     }
   })
 
+  test('every alert has its section in the runbook, and every section its alert', async () => {
+    const runbook = await readFile(join(ROOT, 'docs', 'runbook.md'), 'utf8')
+    const section = /\n## Alerts\n([\s\S]*?)\n## /.exec(runbook)?.[1] ?? ''
+    const told = [...section.matchAll(/^### (.+)$/gm)].map(([, name]) => name)
+    const made = [...alerts.matchAll(/(?:alert: '|^ {2}name: ')([a-z-]+?)(?:-\$\{token\})?'/gm)]
+      .map(([, name = '']) => name)
+      .filter((name) => name !== 'attune-workloads')
+    expect(made.length).toBe(11)
+    expect(told.sort()).toEqual(made.sort())
+  })
+
   test('alerts watch workloads that there are, by metrics that the bridge has', async () => {
     const metrics = await readFile(join(ROOT, 'packages/trainer-bridge/src/metrics.ts'), 'utf8')
     const used = [...alerts.matchAll(/attune_[a-z_]+/g)].map(([name]) => name)
