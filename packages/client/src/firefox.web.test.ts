@@ -1,4 +1,4 @@
-import puppeteer, { type Browser, type Page } from 'puppeteer-core'
+import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from './client.ts'
 import { STORE_CONTRACT } from './store/store.contract.ts'
@@ -11,16 +11,20 @@ const skipped = executable === undefined ? ' (skipped: no Firefox found; set ATT
 
 describe.skipIf(executable === undefined)(`Firefox${skipped}`, () => {
   let server: WireServer
-  let browser: Browser
+  /** For the tests that need no process of their own: each gets a context. */
+  let shared: Browser
+  let own: Browser | undefined
+  let context: BrowserContext
   let storeScript: string
+  const sharedProfile = temporaryProfile()
   let profile: ReturnType<typeof temporaryProfile>
 
-  const launch = (preferences: Record<string, unknown> = {}) =>
+  const launch = (userDataDir: string, preferences: Record<string, unknown> = {}): Promise<Browser> =>
     puppeteer.launch({
       browser: 'firefox',
       executablePath: executable as string,
       headless: true,
-      userDataDir: profile.path,
+      userDataDir,
       extraPrefsFirefox: preferences,
     })
 
@@ -37,18 +41,28 @@ describe.skipIf(executable === undefined)(`Firefox${skipped}`, () => {
         <ul data-attune-slot="list" data-attune-rank><li data-attune-item="a"><button>a</button></li><li data-attune-item="b"><button>b</button></li></ul>`,
     })
   })
-  afterAll(() => server.close())
-  beforeEach(() => {
+  beforeAll(async () => {
+    shared = await launch(sharedProfile.path)
+  })
+  afterAll(async () => {
+    await shared.close()
+    await server.close()
+    sharedProfile.remove()
+  })
+  beforeEach(async () => {
     server.reset()
     profile = temporaryProfile()
+    context = await shared.createBrowserContext()
   })
   afterEach(async () => {
-    await browser.close().catch(() => {})
+    await context.close()
+    await own?.close().catch(() => {})
+    own = undefined
     profile.remove()
   })
 
-  async function open(): Promise<Page> {
-    const page = await browser.newPage()
+  async function open(within: Browser | BrowserContext = context): Promise<Page> {
+    const page = await within.newPage()
     await page.goto(server.origin)
     await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
     return page
@@ -60,7 +74,6 @@ describe.skipIf(executable === undefined)(`Firefox${skipped}`, () => {
       .map((event) => event.item)
 
   test('slots are put in order; clicks and impressions are stored once; the token goes with the next list', async () => {
-    browser = await launch()
     const page = await open()
     await expect
       .poll(() => page.$$eval('li', (all) => all.map((card) => card.textContent)))
@@ -86,7 +99,6 @@ describe.skipIf(executable === undefined)(`Firefox${skipped}`, () => {
 
   test('the edge away, the tab closed: the next page sends the click with the same batch id, once', async () => {
     server.fault = (path) => (path === '/v1/events' ? 'cut-after' : undefined)
-    browser = await launch()
     const page = await open()
     await page.click('li button')
     await expect.poll(() => server.attempts.length).toBeGreaterThan(0)
@@ -99,7 +111,6 @@ describe.skipIf(executable === undefined)(`Firefox${skipped}`, () => {
   })
 
   test('a click that leaves for a page without us is stored once', async () => {
-    browser = await launch()
     const page = await open()
     await page.click('li button')
     await expect.poll(items).toHaveLength(1)
@@ -111,25 +122,25 @@ describe.skipIf(executable === undefined)(`Firefox${skipped}`, () => {
 
   test('the browser killed while the edge is away: sent after it is opened again, once', async () => {
     server.fault = (path) => (path === '/v1/rank' ? undefined : 'cut-before')
-    browser = await launch()
-    const page = await open()
+    own = await launch(profile.path)
+    const page = await open(own)
     await page.click('li button')
     await expect
       .poll(() => server.methods.filter((method) => method === 'POST /v1/visitors').length)
       .toBeGreaterThan(0)
-    const child = browser.process()
+    const child = own.process()
     const gone = new Promise((resolve) => child?.once('exit', resolve))
     child?.kill('SIGKILL')
     await gone
     server.fault = () => undefined
-    browser = await launch()
-    await open()
+    own = await launch(profile.path)
+    await open(own)
     await expect.poll(items, { timeout: 10_000 }).toHaveLength(1)
   })
 
   test('Global Privacy Control, as the browser itself says it: lists without handle or events, nothing else', async () => {
-    browser = await launch({ 'privacy.globalprivacycontrol.enabled': true })
-    const page = await open()
+    own = await launch(profile.path, { 'privacy.globalprivacycontrol.enabled': true })
+    const page = await open(own)
     expect(await page.evaluate(() => Reflect.get(navigator, 'globalPrivacyControl') as unknown)).toBe(true)
     await page.click('li button')
     await page.evaluate(() => (window.attune as Client).recommend('next', { k: 1 }))
@@ -138,8 +149,7 @@ describe.skipIf(executable === undefined)(`Firefox${skipped}`, () => {
   })
 
   test('IndexedDB keeps the contract of the store', async () => {
-    browser = await launch()
-    const page = await browser.newPage()
+    const page = await context.newPage()
     await page.goto(`${server.origin}/bare`)
     await page.addScriptTag({ content: storeScript })
     for (const name of Object.keys(STORE_CONTRACT)) {
