@@ -46,7 +46,9 @@ test('kill -9 in the middle of writes loses nothing acknowledged and shows no ha
       }
     }
   })
-  await new Promise((resolve) => setTimeout(resolve, 700))
+  const deadline = Date.now() + 20_000
+  while (acknowledged.length < 100 && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 20))
   child.kill('SIGKILL')
   await once(child, 'exit')
   running.on = false

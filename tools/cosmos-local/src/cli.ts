@@ -91,6 +91,13 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
+  const mistyped =
+    error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+  if (mistyped) {
+    process.stderr.write(`${error.message}\n\n${HELP}`)
+    process.exitCode = 2
+    return
+  }
   const known = error instanceof CosmosLocalError
   process.stderr.write(
     `${known ? `${error.code}: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`,
