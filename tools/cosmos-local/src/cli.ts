@@ -12,6 +12,7 @@ const HELP = `cosmos-local: Azure Cosmos DB for NoSQL on one machine
   --throttle          answer 429 beyond the provisioned RU per second
   --folder PATH       where data is kept (default .cosmos-local)
   --memory            keep data in memory only
+  --synchronous full  flush every write to the disk: survives the loss of power, not only kill -9
   --key BASE64        master key (default: the official emulator's)
   --region NAME       a region; repeat for more, the first takes the writes
   --consistency LEVEL Session (default), Eventual, ConsistentPrefix, BoundedStaleness or Strong
@@ -30,6 +31,7 @@ function optionsFrom(args: string[]): CosmosLocalOptions | undefined {
       throttle: { type: 'boolean' },
       folder: { type: 'string' },
       memory: { type: 'boolean' },
+      synchronous: { type: 'string' },
       key: { type: 'string' },
       region: { type: 'string', multiple: true },
       consistency: { type: 'string' },
@@ -50,6 +52,7 @@ function optionsFrom(args: string[]): CosmosLocalOptions | undefined {
     ...(values['tls-port'] === undefined ? {} : { tlsPort: portOf('--tls-port', values['tls-port']) }),
     throttle: values.throttle === true,
     ...(values.memory === true ? {} : { folder: values.folder ?? '.cosmos-local' }),
+    ...(values.synchronous === 'full' ? { synchronous: 'full' as const } : {}),
     ...(values.key === undefined ? {} : { key: values.key }),
     ...(values.region === undefined
       ? {}

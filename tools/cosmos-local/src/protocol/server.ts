@@ -138,8 +138,11 @@ function faulty(
     case 'stall':
       return
     case 'drop':
-      if (fault.after) handle()
-      response.socket?.destroy()
+      try {
+        if (fault.after) handle()
+      } finally {
+        response.socket?.destroy()
+      }
       return
     case 'delay':
       setTimeout(() => {
@@ -182,10 +185,7 @@ function refuse(
   response: ServerResponse,
   error: unknown,
 ): void {
-  const known =
-    error instanceof ProtocolError
-      ? error
-      : new ProtocolError(500, error instanceof Error ? error.message : String(error))
+  const known = asProtocolError(error)
   const activity = randomUUID()
   const message = known.plain
     ? `Message: ${known.message}\r\nActivityId: ${activity}, Microsoft.Azure.Documents.Common/2.14.0`
@@ -205,6 +205,13 @@ function refuse(
     headers,
     JSON.stringify({ code: codeOf(known.status), message, ...known.extra }),
   )
+}
+
+function asProtocolError(error: unknown): ProtocolError {
+  if (error instanceof ProtocolError) return error
+  // Deeper than the stack: no request that Azure would take either (it stops at 128 levels).
+  if (error instanceof RangeError) return new ProtocolError(400, 'The request is nested too deeply.')
+  return new ProtocolError(500, error instanceof Error ? error.message : String(error))
 }
 
 const activityPrefix = randomUUID().slice(0, 23)

@@ -6,7 +6,7 @@ export function likePattern(pattern: string, escape: string | undefined): RegExp
   const name = `${escape ?? ''}\0${pattern}`
   const known = cache.get(name)
   if (known !== undefined) return known
-  const literal = (char: string): string => char.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+  const literal = (char: string): string => char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
   let source = ''
   for (let i = 0; i < pattern.length; i++) {
     const char = pattern[i] ?? ''
@@ -25,8 +25,17 @@ export function likePattern(pattern: string, escape: string | undefined): RegExp
       }
     } else source += literal(char)
   }
-  const compiled = new RegExp(`^${source}$`, 'u')
+  const compiled = compiledOrNever(`^${source}$`)
   if (cache.size >= CACHED_PATTERNS) cache.clear()
   cache.set(name, compiled)
   return compiled
+}
+
+/** A set that makes no sense (`[z-a]`) matches nothing. */
+function compiledOrNever(source: string): RegExp {
+  try {
+    return new RegExp(source, 'u')
+  } catch {
+    return /(?!)/
+  }
 }
