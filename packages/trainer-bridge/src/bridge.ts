@@ -15,6 +15,8 @@ import { LiveModel, type FeedPage, type MicroBatch, type ModelChange } from './r
 import type { Snapshot } from './state/snapshot.ts'
 
 const MAX_JOURNAL_BYTES = 16_000_000
+/** Visits older than two hours leave memory, and with this the disk too. */
+const SAVE_EVERY_MS = 3_600_000
 const MAX_DELTAS = 5_000
 const MIN_DELTA_BYTES = 64_000_000
 
@@ -40,12 +42,14 @@ export class Bridge implements ReleaseSource {
   #turn: Promise<unknown> = Promise.resolve()
   #reading: Reading | undefined
   #events = 0
+  #savedAt: number
 
   private constructor(deps: BridgeDeps, model: LiveModel, place: Place, release: Release) {
     this.#deps = deps
     this.#model = model
     this.#place = place
     this.#release = release
+    this.#savedAt = deps.now()
   }
 
   /** Goes on from what the folder holds, or starts with the initial model. */
@@ -274,7 +278,7 @@ export class Bridge implements ReleaseSource {
       deltaBytes = deltaBytesOf(this.#release),
     } = limits
     if (delta >= deltas || this.#release.totalBytes > deltaBytes) await this.#renew(epoch + 1)
-    else if (folder.journalBytes > journalBytes) await this.#save()
+    else if (folder.journalBytes > journalBytes || now() - this.#savedAt > SAVE_EVERY_MS) await this.#save()
   }
 
   /** A change → signed delta in the release. @returns its size in bytes */
@@ -303,6 +307,7 @@ export class Bridge implements ReleaseSource {
   async #save(): Promise<void> {
     const { number: epoch, delta } = this.#release
     await this.#deps.folder.save({ ...this.#place, epoch, delta, live: this.#model.state() })
+    this.#savedAt = this.#deps.now()
   }
 
   /** The current state as a full epoch; edges follow it from there. */

@@ -1,8 +1,13 @@
 import type { Random } from '@attune/core'
+import { seededRandom } from '@attune/core/testing'
 import { encode, type EncoderWeights } from '@attune/core/rank'
 
-/** Step on the sphere: chosen so that a click the model did not expect turns its row by about two degrees. */
+/** Step on the sphere: a click the model did not expect turns a new row by about two degrees. */
 const LEARNING_RATE = 0.003
+/** Clicks that halve a row's steps. */
+const SETTLED_CLICKS = 10
+/** Clicks after which a new row is halfway to its neighbours. */
+const PLACED_CLICKS = 20
 /** Rows the clicked one is told apart from; shared by a micro-batch. */
 const NEGATIVES = 128
 
@@ -67,10 +72,12 @@ export function stepFactors(
     readonly temperature: number
     readonly sampler: NegativeSampler
     readonly random: Random
+    /** How often a row was clicked, in training and since. */
+    readonly clicks: (row: number) => number
   },
   touched: (row: number) => void,
 ): void {
-  const { encoder, temperature, sampler, random } = options
+  const { encoder, temperature, sampler, random, clicks } = options
   if (examples.length === 0) return
   const d = encoder.dim
   const multiplicity = new Map<number, number>()
@@ -101,12 +108,17 @@ export function stepFactors(
       const gradient = Math.exp(logits[index]! - max) / total - (index === 0 ? 1 : 0)
       // A row that would move by less than a tenth of int8's grid is left where it is: deltas stay small.
       if (Math.abs(gradient) < 1e-3) return
-      const step = (-LEARNING_RATE * gradient) / temperature
+      const step = (-rateOf(clicks(row)) * gradient) / temperature
       for (let c = 0; c < d; c++) factors[row * d + c] = factors[row * d + c]! + step * query[c]!
       normaliseRow(factors, row, d)
       touched(row)
     })
   }
+}
+
+/** A row seen often is near its place already, and the noise of a few negatives would only shake it. */
+function rateOf(clicks: number): number {
+  return LEARNING_RATE / (1 + clicks / SETTLED_CLICKS)
 }
 
 /** Rows → query, right aligned as the encoder wants it. */
@@ -128,24 +140,39 @@ function encodeRows(factors: Float32Array, example: RowExample, weights: Encoder
   return encode({ history, kind, age, mask }, weights)
 }
 
-/** Puts a row at the weighted mean of its neighbours' factors; random when it has none. */
+/**
+ * Places a row that training has not seen: between a direction of its own and the mean of its neighbours, nearer to the
+ * mean the more often it was clicked.
+ *
+ * At the mean from the first click on it would lie nearer to its neighbours' visitors than most trained rows, which have
+ * been pushed away from everybody who did not click them, and push those out of lists (measured by `refresh-value`:
+ * HR@20 fell by 0.9 points). The table of sequential rules recommends it meanwhile.
+ *
+ * @param neighbours - row → how often beside it, any unit
+ * @param clicks - how often the row was clicked
+ */
 export function placeRow(
   factors: Float32Array,
   dim: number,
   row: number,
   neighbours: ReadonlyMap<number, number>,
-  random: Random,
+  clicks: number,
 ): void {
   const mean = new Float64Array(dim)
   for (const [neighbour, weight] of neighbours) {
     if (neighbour === row) continue
     for (let c = 0; c < dim; c++) mean[c] = mean[c]! + weight * factors[neighbour * dim + c]!
   }
-  if (mean.every((value) => value === 0)) {
-    // Sums of uniforms are close enough to normal for a direction without preference.
-    for (let c = 0; c < dim; c++) mean[c] = random() + random() + random() + random() - 2
+  const length = Math.hypot(...mean)
+  const share = length === 0 ? 0 : clicks / (clicks + PLACED_CLICKS)
+  const random = seededRandom(row)
+  // Sums of uniforms are close enough to normal for a direction without preference; the same for a row each time.
+  const own = Float64Array.from({ length: dim }, () => random() + random() + random() + random() - 2)
+  const scale = Math.hypot(...own)
+  for (let c = 0; c < dim; c++) {
+    const towards = length === 0 ? 0 : mean[c]! / length
+    factors[row * dim + c] = share * towards + ((1 - share) * own[c]!) / scale
   }
-  factors.set(mean, row * dim)
   normaliseRow(factors, row, dim)
 }
 

@@ -292,12 +292,20 @@ export class LiveModel {
   #learn(examples: readonly RowExample[], random: () => number): void {
     const { dim, temperature, weights } = this.base
     for (const row of this.#dirtyFactors) {
-      if (this.#placed(row))
-        placeRow(this.#factors, dim, row, this.#around.get(row) ?? new Map<number, number>(), random)
+      if (this.#placed(row)) {
+        const around = this.#around.get(row) ?? new Map<number, number>()
+        placeRow(this.#factors, dim, row, around, this.counts.steps(row))
+      }
       this.#trained.add(row)
     }
     const settled = examples.filter(({ target }) => !this.#placed(target))
-    const options = { encoder: weights.encoder, temperature, sampler: this.#sampler, random }
+    const options = {
+      encoder: weights.encoder,
+      temperature,
+      sampler: this.#sampler,
+      random,
+      clicks: (row: number) => this.counts.popularity(row),
+    }
     stepFactors(this.#factors, settled, options, (row) => {
       this.#dirtyFactors.add(row)
       this.#trained.add(row)
