@@ -16,8 +16,8 @@ const MAX_FILE_BYTES = 2_000_000_000
 const CLOSE_GRACE_MS = 5_000
 /** A whole request must have arrived by then; an artifact file over a slow line needs minutes. */
 const REQUEST_TIMEOUT_MS = 300_000
-/** Of silence on a connection in the middle of a request. */
-const SILENCE_TIMEOUT_MS = 15_000
+/** Longer than load balancers keep idle connections (60 s), so that they never send into one that just closed. */
+const KEEP_ALIVE_MS = 65_000
 
 /** Starts the edge in this process; models live in `options.persist`, or in a folder that goes with the edge. */
 export async function startNodeEdge(options: EdgeOptions): Promise<RunningEdge> {
@@ -97,7 +97,7 @@ export async function serveNode(
     started.once('error', reject)
     if ('requestTimeout' in started) {
       started.requestTimeout = REQUEST_TIMEOUT_MS
-      started.timeout = SILENCE_TIMEOUT_MS
+      started.keepAliveTimeout = KEEP_ALIVE_MS
     }
   })
   const { port } = server.address() as AddressInfo

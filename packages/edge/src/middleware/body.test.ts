@@ -45,4 +45,8 @@ test('a body that stops coming is BODY_TIMEOUT', async () => {
     start: (controller) => controller.enqueue(new Uint8Array(5)),
   })
   expect(await post(appWith(100, 50), stalled)).toBe('BODY_TIMEOUT')
+  const promised = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new Uint8Array(5)),
+  })
+  expect(await post(appWith(100, 50), promised, { 'content-length': '10' })).toBe('BODY_TIMEOUT')
 })

@@ -18,18 +18,31 @@ export async function readBytes(
   timeoutMs: number = BODY_TIMEOUT_MS,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const announced = Number(c.req.header('content-length') ?? NaN)
-  // The host holds a body to the length it announced, and ends connections that stall (node.ts; Cloudflare by itself).
-  if (announced <= limit) return new Uint8Array(await c.req.raw.arrayBuffer())
-  const stream = c.req.raw.body
+  const stream = announced <= limit ? undefined : c.req.raw.body
   if (stream === null) return new Uint8Array(0)
-  const drained = limit + MAX_DRAINED_BYTES
-  const reader = stream.getReader()
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       reject(new EdgeError('BODY_TIMEOUT', `expected the whole body within ${timeoutMs} ms`))
     }, timeoutMs)
   })
+  try {
+    // The host holds a body to the length it announced, so what is short enough is taken at once.
+    if (stream === undefined) return new Uint8Array(await Promise.race([c.req.raw.arrayBuffer(), late]))
+    return await readStream(stream, limit, announced, late)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function readStream(
+  stream: ReadableStream<Uint8Array>,
+  limit: number,
+  announced: number,
+  late: Promise<never>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const drained = limit + MAX_DRAINED_BYTES
+  const reader = stream.getReader()
   const chunks: Uint8Array[] = []
   let size = 0
   try {
@@ -43,7 +56,6 @@ export async function readBytes(
       else chunks.length = 0
     }
   } finally {
-    clearTimeout(timer)
     // Not cancelled: the host would reset the connection before the caller could read why.
     reader.releaseLock()
   }
