@@ -10,7 +10,10 @@ export interface BatchDocument {
   /** Partition key: `<site>:<visitor id>`. */
   readonly visitor: string
   readonly site: string
-  /** Newest event of the batch, milliseconds since 1970; the history read orders by it. */
+  /**
+   * Newest event of the batch that counts in a list (a step of the history, a dislike), milliseconds since 1970; 0 when
+   * it has none, as a batch of impressions. The history read orders by it.
+   */
   readonly at: number
   /** When the edge received it, milliseconds since 1970. */
   readonly received: number

@@ -70,7 +70,7 @@ export function describeEdge(start: StartEdge): void {
       id: batch,
       site: 'shop',
       events,
-      at: Math.max(...events.map((one) => one.at)),
+      at: events[0]?.at,
     })
   })
 
@@ -147,6 +147,21 @@ export function describeEdge(start: StartEdge): void {
     expect(only.body.items).toEqual(once.body.items)
     expect(only.body.diagnostics?.ru).toBe(0)
     expect(only.body.session).toBeUndefined()
+  })
+
+  test('twenty batches of impressions after a click do not push it out of the history', async () => {
+    const visitor = await api.visitor()
+    const at = Date.now() - 60_000
+    await api.events(visitor, [event({ item: 'item-42', at })])
+    let session = ''
+    for (let batch = 1; batch <= 20; batch++) {
+      const seen = event({ kind: 'impression', item: `item-${batch}`, at: at + batch * 1_000 })
+      session = (await api.events(visitor, [seen])).body.session
+    }
+    const list = await api.rank({ visitor, session })
+    const only = await api.rank({ recent: [event({ item: 'item-42', at })] })
+    expect(list.body.items).toEqual(only.body.items)
+    expect(list.body.diagnostics?.engine).toBe('ort')
   })
 
   test("history 'recent' reads nothing", async () => {

@@ -24,7 +24,7 @@ export class VisitorData {
   }
 
   /**
-   * Every batch of a visitor, oldest first, without Cosmos's own properties.
+   * Every batch of a visitor, in the order received, without Cosmos's own properties.
    *
    * @param visitor - partition key
    * @throws {CosmosError}
@@ -36,7 +36,7 @@ export class VisitorData {
         Object.fromEntries(Object.entries(document).filter(([name]) => !name.startsWith('_'))),
       )
       .map((document) => document as unknown as BatchDocument)
-      .toSorted((a, b) => a.at - b.at)
+      .toSorted((a, b) => a.received - b.received)
   }
 
   /**

@@ -7,9 +7,11 @@ import {
   mergeSessionTokens,
   parseEvents,
   parseSessionToken,
+  toHistory,
   type BatchDocument,
   type EventsResponse,
   type Issue,
+  type TrackedEvent,
 } from '@attune/core'
 import type { Context } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
@@ -53,7 +55,7 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
     id: batch.toLowerCase(),
     visitor: partitionKey(site.id, visitor),
     site: site.id,
-    at: parsed.events.reduce((newest, event) => Math.max(newest, event.at), 0),
+    at: newestOpinion(parsed.events),
     received: now,
     events: parsed.events,
   }
@@ -89,6 +91,18 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
     }),
   }
   return c.json(answer, 202)
+}
+
+/**
+ * What the history read orders by: the newest event that says something about taste. A page that reports a hundred
+ * impressions must not push the clicks before it out of the newest batches.
+ *
+ * @returns milliseconds since 1970; 0 when no event of the batch counts in a list
+ */
+export function newestOpinion(events: readonly TrackedEvent[]): number {
+  const steps = toHistory(events, events.length)
+  const dislikes = events.filter((event) => event.kind === 'dislike')
+  return [...steps, ...dislikes].reduce((newest, { at }) => Math.max(newest, at), 0)
 }
 
 /** Partition key of a visitor's documents. */
