@@ -134,6 +134,21 @@ export const errors: readonly Check[] = [
   }),
   bad({ name: 'a verb that is not known', method: 'PUT', body: '{}', status: 405, code: 'MethodNotAllowed' }),
   bad({
+    name: 'a container by PUT',
+    method: 'PUT',
+    path: '/dbs/conformance/colls',
+    body: '{"id":"put","partitionKey":{"paths":["/a"]}}',
+    status: 405,
+    code: 'MethodNotAllowed',
+  }),
+  bad({
+    name: 'unique keys that are none',
+    path: '/dbs/conformance/colls',
+    body: '{"id":"odd","partitionKey":{"paths":["/a"]},"uniqueKeyPolicy":{"uniqueKeys":5}}',
+    status: 400,
+    code: 'BadRequest',
+  }),
+  bad({
     name: 'a cross-partition query when it is not allowed',
     headers: { 'x-ms-documentdb-isquery': 'True', 'content-type': 'application/query+json' },
     body: '{"query":"SELECT * FROM c"}',

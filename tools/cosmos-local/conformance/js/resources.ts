@@ -202,8 +202,11 @@ export const resources: readonly Check[] = [
     },
   },
   {
-    name: 'offer: 350 RU is 400',
-    run: async ({ container }) => assert.equal((await failure(container({ throughput: 350 }))).code, 400),
+    name: 'offer: 350 RU is 400, and no container is made',
+    run: async ({ container, database }) => {
+      assert.equal((await failure(container({ id: 'cheap', throughput: 350 }))).code, 400)
+      assert.equal((await failure(database.container('cheap').read())).code, 404)
+    },
   },
   {
     name: 'offer: listed and queried',

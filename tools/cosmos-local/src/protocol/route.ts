@@ -68,6 +68,7 @@ export function route(exchange: Exchange): Route {
   if (first !== 'dbs') throw new ProtocolError(400, 'The request path is not known.')
   if (segments.length === 1) {
     if (method === 'GET') return { operation: 'database', handle: list('Databases', '', databaseList) }
+    if (method !== 'POST') throw notAllowed()
     if (isQuery(exchange)) return { operation: 'database', handle: query('Databases', '', databaseList) }
     return { operation: 'database', handle: createDatabase }
   }
@@ -97,6 +98,7 @@ function offerRoute(exchange: Exchange): Route {
   if (exchange.segments.length === 2)
     return pick('offer', exchange.method, { GET: readOffer, PUT: replaceOffer })
   if (exchange.method === 'GET') return { operation: 'offer', handle: list('Offers', '', offerList) }
+  if (exchange.method !== 'POST') throw notAllowed()
   return { operation: 'offer', handle: query('Offers', '', offerList) }
 }
 
@@ -104,6 +106,7 @@ function containersRoute(exchange: Exchange): Route {
   const { rid } = findDatabase(exchange)
   if (exchange.method === 'GET')
     return { operation: 'container', handle: list('DocumentCollections', rid, containerList) }
+  if (exchange.method !== 'POST') throw notAllowed()
   if (isQuery(exchange))
     return { operation: 'container', handle: query('DocumentCollections', rid, containerList) }
   return { operation: 'container', handle: createContainer }

@@ -7,11 +7,17 @@ import { CHARGE, type Exchange, type Reply } from '../protocol/exchange.ts'
 import type { Container } from '../store/catalog.ts'
 import { bodyObject, findDatabase } from './databases.ts'
 import { newEtag } from './etag.ts'
-import { offerFromHeaders, throughputOf } from './offers.ts'
+import { keepOffer, MIN_THROUGHPUT, offerFromHeaders, throughputOf } from './offers.ts'
 
 /** One physical partition serves at most this many RU per second. */
 const RU_PER_PARTITION = 10_000
 const MAX_KEY_LEVELS = 3
+
+/** What a container gets that asks for nothing and shares nothing. */
+const DEFAULT_OFFER: JsonObject = {
+  offerThroughput: MIN_THROUGHPUT,
+  offerIsRUPerMinuteThroughputEnabled: false,
+}
 
 const DEFAULT_INDEXING: JsonObject = {
   indexingMode: 'consistent',
@@ -95,6 +101,7 @@ function definitionOf(body: JsonObject): JsonObject {
       `The partition key component definition path '${paths.join(', ')}' could not be accepted, failed near position '0'. Partition key paths must contain only valid characters and not contain a trailing slash or wildcard character.`,
     )
   }
+  checkUniqueKeys(body['uniqueKeyPolicy'])
   const ttl = body['defaultTtl']
   if (
     ttl !== undefined &&
@@ -127,23 +134,23 @@ function definitionOf(body: JsonObject): JsonObject {
   }
 }
 
+function checkUniqueKeys(policy: Json | undefined): void {
+  if (policy === undefined || policy === null) return
+  const keys = isObject(policy) ? (policy['uniqueKeys'] ?? []) : undefined
+  const good = Array.isArray(keys) && keys.every((key) => isObject(key) && strings(key['paths']))
+  if (!good) throw badRequest('The unique key policy is invalid: each unique key is a list of paths.')
+}
+
 export function createContainer(exchange: Exchange): Reply {
   const { account } = exchange
   const database = findDatabase(exchange)
   const definition = definitionOf(bodyObject(exchange))
   if (database.containers.has(String(definition['id']))) throw conflict()
+  const shared = account.catalog.offers.get(database.rid) !== undefined
+  const offer = offerFromHeaders(exchange) ?? (shared ? undefined : DEFAULT_OFFER)
   const container = account.items.transaction(() => {
     const added = account.catalog.addContainer(database, definition, newEtag(account.nowMs()), account.nowS())
-    const offer = offerFromHeaders(exchange, added.rid)
-    if (offer === undefined && account.catalog.offers.get(database.rid) === undefined) {
-      account.catalog.setOffer(
-        added.rid,
-        { offerThroughput: 400, offerIsRUPerMinuteThroughputEnabled: false },
-        newEtag(account.nowMs()),
-        account.nowS(),
-      )
-    }
-    const throughput = throughputOf(offer) ?? 0
+    const throughput = offer === undefined ? 0 : (throughputOf(keepOffer(exchange, added.rid, offer)) ?? 0)
     const partitions = Math.max(1, Math.ceil(throughput / RU_PER_PARTITION))
     for (const { min, max } of evenRanges(partitions, added.key)) {
       account.catalog.addRange(added, { min, max, parents: [], lsn: 1 })

@@ -5,7 +5,7 @@ import { isObject, parseJson, type Json, type JsonObject } from '../json.ts'
 import { CHARGE, type Exchange, type Reply } from '../protocol/exchange.ts'
 import type { Database } from '../store/catalog.ts'
 import { newEtag } from './etag.ts'
-import { offerFromHeaders } from './offers.ts'
+import { keepOffer, offerFromHeaders } from './offers.ts'
 
 /** A database by name or by rid. */
 export function findDatabase(exchange: Exchange): Database {
@@ -49,9 +49,10 @@ export function createDatabase(exchange: Exchange): Reply {
   const id: Json = bodyObject(exchange)['id'] ?? ''
   checkId(id)
   if (account.catalog.databases.has(id)) throw conflict()
+  const offer = offerFromHeaders(exchange)
   const database = account.items.transaction(() => {
     const added = account.catalog.addDatabase(id, newEtag(account.nowMs()), account.nowS())
-    offerFromHeaders(exchange, added.rid)
+    if (offer !== undefined) keepOffer(exchange, added.rid, offer)
     return added
   })
   return { ...one(database, 201) }

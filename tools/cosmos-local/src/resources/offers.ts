@@ -60,8 +60,7 @@ function autoscale(settings: JsonObject): JsonObject {
 }
 
 /** The throughput asked for when a database or container is made; undefined when none is. */
-export function offerFromHeaders(exchange: Exchange, resource: string): Offer | undefined {
-  const { account } = exchange
+export function offerFromHeaders(exchange: Exchange): JsonObject | undefined {
   const throughput = exchange.header('x-ms-offer-throughput')
   const settings = exchange.header('x-ms-cosmos-offer-autopilot-settings')
   if (throughput !== undefined && settings !== undefined) {
@@ -69,13 +68,14 @@ export function offerFromHeaders(exchange: Exchange, resource: string): Offer | 
       'Both x-ms-offer-throughput and x-ms-cosmos-offer-autopilot-settings are given: choose one.',
     )
   }
-  let content: JsonObject | undefined
-  if (throughput !== undefined) content = manual(Number(throughput))
-  if (settings !== undefined) {
-    const parsed = parseJson(settings)
-    content = autoscale(isObject(parsed) ? parsed : {})
-  }
-  if (content === undefined) return undefined
+  if (throughput !== undefined) return manual(Number(throughput))
+  if (settings === undefined) return undefined
+  const parsed = parseJson(settings)
+  return autoscale(isObject(parsed) ? parsed : {})
+}
+
+export function keepOffer(exchange: Exchange, resource: string, content: JsonObject): Offer {
+  const { account } = exchange
   return account.catalog.setOffer(resource, content, newEtag(account.nowMs()), account.nowS())
 }
 
