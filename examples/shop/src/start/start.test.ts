@@ -117,6 +117,22 @@ test(
   },
 )
 
+test(
+  'a part that hangs does not hold up a second Ctrl-C: everything ends at once, with exit code 1',
+  { timeout: PATIENCE_MS },
+  async () => {
+    stack = await startStack(running())
+    const all = everybody()
+    process.kill(stack.pids().bridge, 'SIGSTOP')
+    stack.child.kill('SIGINT')
+    await until('the first Ctrl-C is heard', stack.output, (output) => output.includes('stopping'))
+    await sleep(800)
+    stack.child.kill('SIGINT')
+    expect(await stack.exit).toBe(1)
+    await allGone(all, 3_000)
+  },
+)
+
 test('when the parent itself is killed, the parts end by themselves', { timeout: PATIENCE_MS }, async () => {
   stack = await startStack(running())
   const all = everybody()
