@@ -33,6 +33,8 @@ export async function checkDocs(): Promise<StepResult> {
         lib: ['es2023', 'dom', 'dom.iterable'],
         types: ['node'],
         jsx: 'react-jsx',
+        // As a reader has them: the built declarations, not our sources.
+        customConditions: [],
         composite: false,
         declarationMap: false,
         isolatedDeclarations: false,

@@ -21,7 +21,6 @@ function sift(scores: usize, rows: usize, size: i32, start: i32): void {
 }
 
 /** Sum of the four lanes. */
-// @ts-ignore: decorator of AssemblyScript
 @inline
 function total(sum: v128): i32 {
   const pairs = i32x4.add(sum, v128.shuffle<i32>(sum, sum, 2, 3, 0, 1))
@@ -29,7 +28,6 @@ function total(sum: v128): i32 {
 }
 
 /** 16 products of int8 at `row` with int16 `low`, `high`, added to four sums. Widening the row costs less than the query. */
-// @ts-ignore: decorator of AssemblyScript
 @inline
 function dot16(sum: v128, row: usize, low: v128, high: v128): v128 {
   const bytes = v128.load(row)
@@ -43,7 +41,6 @@ let size: i32 = 0
 let threshold: f32 = -Infinity
 
 /** Offers a row to the k best so far. */
-// @ts-ignore: decorator of AssemblyScript
 @inline
 function offer(score: f32, row: i32, k: i32, outScores: usize, outRows: usize): void {
   if (size < k) {
