@@ -1,6 +1,6 @@
-import type { TrackedEvent } from '@attune/core'
+import { MAX_RECENT_EVENTS, type TrackedEvent } from '@attune/core'
 import { batchLength, type Batch } from './batch.ts'
-import { MAX_QUEUED_EVENTS, MAX_REMEMBERED_EVENTS, type QueueStore } from './store/queue-store.ts'
+import { MAX_QUEUED_EVENTS, type QueueStore } from './store/queue-store.ts'
 
 /** This tab's view of the queue that all tabs share. */
 export interface Queue {
@@ -47,7 +47,7 @@ export function createQueue(store: QueueStore, makeId: () => string): Queue {
     add(events) {
       own = [...own, ...events].slice(-MAX_QUEUED_EVENTS)
       const telling = events.filter((event) => event.kind !== 'impression')
-      remembered = [...remembered, ...telling].slice(-MAX_REMEMBERED_EVENTS)
+      remembered = [...remembered, ...telling].slice(-MAX_RECENT_EVENTS)
       void store.add(events)
     },
     async enter() {
@@ -70,7 +70,7 @@ export function createQueue(store: QueueStore, makeId: () => string): Queue {
     done: (batch) => store.done(batch.id),
     async recent() {
       const byId = new Map([...(await store.recent()), ...remembered].map((event) => [event.id, event]))
-      return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(-MAX_REMEMBERED_EVENTS)
+      return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(-MAX_RECENT_EVENTS)
     },
     forget() {
       own = remembered = []

@@ -23,6 +23,7 @@ import { createSessionKeeper, type SessionKeeper } from './session.ts'
 import { createIdbOrMemoryStore } from './store/idb-or-memory.ts'
 import { deleteIdbStore, openIdbStore } from './store/idb.ts'
 import { createMemoryStore } from './store/memory.ts'
+import { ABANDONED_AFTER_MS, createSpill } from './store/spill.ts'
 import type { QueueStore } from './store/queue-store.ts'
 import { createVisitorHandle, type VisitorHandle } from './visitor.ts'
 
@@ -120,11 +121,13 @@ export function assembleTracker({
   const silenced = privacySignals === 'respect' && optedOut()
   let consent: Consent = silenced ? 'denied' : asked
   const allowed = (): boolean => consent === 'granted'
+  const spill = page && createSpill(name, uuidv7(now(), random), now)
   const onDropped = (count: number): void => report('QUEUE_FULL', `${count} events given up`)
   const store = createIdbOrMemoryStore(
     async () => chosen ?? (page ? openIdbStore(name, { onDropped }) : createMemoryStore({ onDropped })),
     report,
     allowed,
+    spill,
   )
 
   // Later ids of a tab sort later whatever its clock does: the store keeps events in this order.
@@ -246,15 +249,19 @@ export function assembleTracker({
     if (!page) return
     if (!allowed()) {
       // What an earlier page kept, before the visitor said no. While there is no answer it stays, untouched.
-      if (consent === 'denied' && !opened) void deleteIdbStore(name)
+      if (consent === 'denied' && !opened) {
+        spill?.clear()
+        void deleteIdbStore(name)
+      }
       return
     }
     opened = true
     // A page left in its first moments needs them in memory.
     void visitor.read()
     void session.read()
-    // What earlier pages left behind.
+    // What earlier pages left behind, and then what they had no time to write down.
     sender.wake(0)
+    setTimeout(() => sender.wake(0), ABANDONED_AFTER_MS + 100)
   }
   start()
 

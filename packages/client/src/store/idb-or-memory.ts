@@ -1,17 +1,20 @@
 import type { Report } from '../error.ts'
 import { createMemoryStore } from './memory.ts'
 import type { QueueStore } from './queue-store.ts'
+import type { Spill } from './spill.ts'
 
 /**
  * IndexedDB where it works, memory where it does not, also when it fails only now and then (no room left): what the one
  * refuses the other keeps, told once. Calls made before the database is open wait for it, in order.
  *
+ * @param spill - keeps what the database has not confirmed
  * @param allowed - whether anything may be kept on the device now; the database is not opened before
  */
 export function createIdbOrMemoryStore(
   open: () => Promise<QueueStore>,
   report: Report,
   allowed: () => boolean = () => true,
+  spill?: Spill,
 ): QueueStore {
   const memory = createMemoryStore()
   let durable: QueueStore | undefined
@@ -59,19 +62,39 @@ export function createIdbOrMemoryStore(
   ]
 
   return {
-    add: (events) => either((store) => store.add(events)),
+    async add(events) {
+      // Impressions come in crowds; one that is lost with its page was hardly one.
+      const telling = allowed() ? events.filter((event) => event.kind !== 'impression') : []
+      if (telling.length > 0) spill?.keep({ events: telling })
+      await either((store) => store.add(events))
+      if (telling.length > 0) spill?.confirm({ events: telling })
+    },
     async claim(batch) {
+      spill?.keep({ batches: [batch] })
       const kept = await attempt((store) => store.claim(batch))
       await memory.claim(batch)
       if (kept) await memory.done(batch.id)
+      spill?.confirm({ batches: [batch] })
     },
-    next: (id) => first((store) => store.next(id)),
+    async next(id) {
+      const { events = [], batches = [] } = (allowed() && spill?.adopt()) || {}
+      for (const batch of batches) await either((store) => store.claim(batch))
+      if (events.length > 0) {
+        // Those that had been written after all, and the page ended before it knew, are remembered.
+        const known = new Set((await joined((store) => store.recent())).map((event) => event.id))
+        await either((store) => store.add(events.filter((event) => !known.has(event.id))))
+      }
+      return first((store) => store.next(id))
+    },
     done: (batchId) => both((store) => store.done(batchId)),
     waiting: () => joined((store) => store.waiting()),
     recent: () => joined((store) => store.recent()),
     get: (name) => first((store) => store.get(name)),
     update: (name, change) => either((store) => store.update(name, change)),
-    clear: () => both((store) => store.clear()),
+    clear() {
+      spill?.clear()
+      return both((store) => store.clear())
+    },
     close() {
       closed = true
       durable?.close()

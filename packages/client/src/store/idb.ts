@@ -96,9 +96,7 @@ export async function openIdbStore(
     },
     done: (batchId) => write(['batches'], (tx) => [tx.objectStore('batches').delete(batchId)]),
     waiting: () => db.getAllKeys('events'),
-    async recent() {
-      return (await db.getAll('recent')).slice(-MAX_REMEMBERED_EVENTS)
-    },
+    recent: () => db.getAll('recent'),
     get: (fact) => db.get('facts', fact),
     async update(fact, change) {
       const tx = db.transaction('facts', 'readwrite', { durability: 'relaxed' })

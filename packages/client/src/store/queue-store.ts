@@ -3,8 +3,8 @@ import type { Batch } from '../batch.ts'
 
 /** Most events that wait without a batch; beyond it the oldest are given up. 5,000 are about 1 MB. */
 export const MAX_QUEUED_EVENTS = 5_000
-/** Newest events kept for `recent`, sent or not. */
-export const MAX_REMEMBERED_EVENTS = 50
+/** Newest events kept, sent or not, to know what has been queued before; the newest 50 of them go into `recent`. */
+export const MAX_REMEMBERED_EVENTS = 200
 
 /** Small things kept next to the events. */
 export type FactName = 'visitor' | 'session' | 'lease' | 'after'
@@ -24,7 +24,7 @@ export interface QueueStore {
   done(batchId: string): Promise<void>
   /** Ids of the events that no batch holds. */
   waiting(): Promise<string[]>
-  /** Newest 50 events that say something about taste, oldest first, sent or not. */
+  /** Newest 200 events that are not impressions, oldest first, sent or not; until the next `next` perhaps some more. */
   recent(): Promise<TrackedEvent[]>
   get(name: FactName): Promise<unknown>
   /** Reads and writes in one step; nothing of another tab comes between. Returns what is kept now. */

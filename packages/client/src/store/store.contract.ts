@@ -58,12 +58,12 @@ export const STORE_CONTRACT: Readonly<Record<string, Case>> = {
     same(ids((await store.next('a'))?.events), ['sku-2', 'sku-3', 'sku-4'])
     same(dropped, [2])
   },
-  'the newest 50 that are not impressions are remembered, sent or not': async (open) => {
+  'the newest 200 that are not impressions are remembered, sent or not': async (open) => {
     const store = await open()
-    await store.add(range(0, 60))
-    await store.add([{ ...click(60), kind: 'impression' }])
+    await store.add(range(0, 210))
+    await store.add([{ ...click(210), kind: 'impression' }])
     await store.done((await store.next('a'))?.id ?? '')
-    same(ids(await store.recent()), ids(range(10, 60)))
+    same(ids(await store.recent()), ids(range(10, 210)))
   },
   'facts are changed in one step': async (open) => {
     const store = await open()
