@@ -10,6 +10,7 @@ import {
   isAlive,
   isFree,
   runStart,
+  sleep,
   startStack,
   until,
   type Stack,
