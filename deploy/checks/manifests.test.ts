@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateKeyPairSync } from 'node:crypto'
@@ -330,16 +329,6 @@ describe.for(['production', 'staging'])('settings of %s', (overlay) => {
       const settings = settingsOf(objects, container, SECRETS)
       expect(container.volumeMounts?.map(({ mountPath }) => mountPath)).toContain(settings[folder])
       expect(container.ports?.map(({ containerPort }) => String(containerPort))).toEqual([settings['PORT']])
-    }
-  })
-
-  test('commands start programs that are built from a source', () => {
-    for (const { command = [] } of containers) {
-      const [file] = /packages\/\S+\.js/.exec(command.join(' ')) ?? []
-      expect(file).toBeDefined()
-      expect(existsSync(join(ROOT, (file ?? '').replace('/dist/', '/src/').replace(/\.js$/, '.ts')))).toBe(
-        true,
-      )
     }
   })
 })

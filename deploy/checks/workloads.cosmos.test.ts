@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,20 +16,28 @@ import {
   writeArtifact,
 } from '@attune/trainer-bridge'
 import { CosmosClient } from '@azure/cosmos'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { randomTrainedModel } from '../../packages/trainer-bridge/src/testing/random-model.ts'
+import { buildImage, type Built, type ImageName } from '../images/build.ts'
 import { workloadsOf } from './manifest-rules.ts'
 import type { Container, Manifest, PodSpec } from './manifests.ts'
 import { renderedFile } from './render.ts'
 
-// The production overlay's own commands, settings and probes, on this machine against the local Cosmos. Left out is what
-// needs an image: its user, its read-only root, its limits.
+// The production overlay's own commands, settings and probes, in the files of the images, against the local Cosmos. Left
+// out is what needs a container: its user, its read-only root, its limits.
 
-const ROOT = join(import.meta.dirname, '..', '..')
 const objects = parseAllDocuments(await readFile(renderedFile('production'), 'utf8')).map(
   (document) => document.toJS() as Manifest,
 )
+
+let images = ''
+const built = new Map<ImageName, Built>()
+beforeAll(async () => {
+  images = await mkdtemp(join(tmpdir(), 'attune-images-'))
+  for (const name of ['edge', 'bridge'] as const) built.set(name, await buildImage(name, join(images, name)))
+}, 300_000)
+afterAll(() => rm(images, { recursive: true, force: true }))
 
 const cleanup: (() => Promise<unknown> | void)[] = []
 afterEach(async () => {
@@ -51,21 +59,16 @@ function podOf(name: string): { pod: PodSpec; container: Container; settings: Re
   return { pod, container, settings }
 }
 
-/** The manifest's command on this machine: built programs are run from their sources. */
+/** The manifest's command in the files of its image. */
 function launch(
+  image: ImageName,
   command: readonly string[],
   env: Record<string, string>,
 ): { child: ChildProcess; output: () => string } {
-  const [program = '', ...args] = command.map((part) =>
-    part.replace(
-      /(packages\/\S+)\/dist\/(\S+)\.js/,
-      '--conditions=@attune/source --no-warnings $1/src/$2.ts',
-    ),
-  )
-  const words = program === 'sh' ? args : args.flatMap((part) => part.split(' '))
+  const [program = '', ...args] = command
   const nodeFolder = join(process.execPath, '..')
-  const child = spawn(program, words, {
-    cwd: ROOT,
+  const child = spawn(program, args, {
+    cwd: join(images, image),
     env: { PATH: `${nodeFolder}:${process.env['PATH'] ?? ''}`, ...env },
   })
   let text = ''
@@ -127,7 +130,7 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
   const edge = podOf('attune-edge')
   const edgePort = await freePort()
   const url = `http://127.0.0.1:${edgePort}`
-  const edgeProcess = launch(edge.container.command ?? [], {
+  const edgeProcess = launch('edge', edge.container.command ?? [], {
     ...edge.settings,
     PORT: String(edgePort),
     HOST: '127.0.0.1',
@@ -160,7 +163,7 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
   )
   // As a killed container leaves it: held by process 1, which there is in every container.
   await writeFile(join(state, 'bridge.lock'), '1')
-  const bridgeProcess = launch(bridge.container.command ?? [], {
+  const bridgeProcess = launch('bridge', bridge.container.command ?? [], {
     ...bridge.settings,
     PORT: String(bridgePort),
     HOST: '127.0.0.1',
@@ -225,3 +228,23 @@ async function endsWithin(child: ChildProcess, seconds: number): Promise<void> {
   expect({ code, signal }).toEqual({ code: 0, signal: null })
   expect(Date.now() - started).toBeLessThan(seconds * 1_000)
 }
+
+test('images hold what runs and no more, and say what it is', async () => {
+  for (const [name, { bytes, packages }] of built) {
+    expect(bytes).toBeLessThan(50_000_000)
+    const sbom = JSON.parse(await readFile(join(images, name, 'sbom.cdx.json'), 'utf8')) as {
+      components: { name: string; version: string; purl: string }[]
+    }
+    expect(sbom.components).toHaveLength(packages)
+    expect(sbom.components.map((component) => component.name)).toEqual(
+      expect.arrayContaining(['@attune/core', 'jose', 'onnxruntime-web']),
+    )
+    const files = await readdir(join(images, name), { recursive: true, withFileTypes: true })
+    expect(files.filter((file) => file.isFile() && /\.(map|ts|py)$/.test(file.name))).toEqual([])
+    const links = await Promise.all(
+      files.filter((file) => file.isFile()).map((file) => stat(join(file.parentPath, file.name))),
+    )
+    // A file that is linked is one of the checkout's own.
+    expect(links.filter(({ nlink, mtimeMs }) => nlink > 1 || mtimeMs !== 0)).toEqual([])
+  }
+})
