@@ -4,6 +4,7 @@ import { startCosmosLocal } from '../../src/index.ts'
 /** One of the two servers, in a process of its own: `ours FOLDER` or `theirs`. */
 const [which, folder] = process.argv.slice(2)
 process.on('disconnect', () => process.exit(0))
+process.on('message', () => process.send?.({ cpu: process.cpuUsage() }))
 if (which === 'ours' && folder !== undefined) {
   const cosmos = await startCosmosLocal({ port: 0, folder })
   process.send?.({ endpoint: cosmos.endpoint, key: cosmos.key })
