@@ -3,8 +3,8 @@ const BAR = 28
 export interface Screen {
   /** A step that takes a moment; replaced by the next call. */
   busy(text: string, share?: number | null, secondsLeft?: number | null): void
-  /** A step is done; with the time since the start. */
-  done(text: string): void
+  /** A step is done; with the time since the start, unless that says nothing. */
+  done(text: string, timed?: boolean): void
   say(text: string): void
   warn(text: string): void
 }
@@ -30,9 +30,9 @@ export function createScreen(out: NodeJS.WriteStream, now: () => number): Screen
       } else if (text !== last) out.write(`… ${text}\n`)
       last = text
     },
-    done(text) {
+    done(text, timed = true) {
       clear()
-      out.write(`${paint('32', '✓')} ${text} ${seconds()}\n`)
+      out.write(`${paint('32', '✓')} ${text}${timed ? ` ${seconds()}` : ''}\n`)
       last = ''
     },
     say(text) {

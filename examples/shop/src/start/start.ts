@@ -56,7 +56,7 @@ export async function start(args: readonly string[], env: NodeJS.ProcessEnv = pr
     // Backwards: who writes before who stores.
     for (const part of running.reverse()) await part.stop()
     await release?.()
-    if (running.length > 0) screen.done('stopped; everything is kept')
+    if (running.length > 0) screen.done('stopped; everything is kept', false)
   }
 }
 
