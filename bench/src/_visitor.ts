@@ -64,8 +64,16 @@ async function post<Answer>(url: string, body: unknown): Promise<Answer> {
   throw new Error(`${new URL(url).pathname} answered ${response.status} ${problem.code}: ${problem.detail}`)
 }
 
+/** What an edge says it serves. A kept-alive connection that the edge closed meanwhile is tried again, as a bridge would. */
 export async function models(edge: string, pushKey: string): Promise<ModelsResponse> {
-  const response = await fetch(`${edge}/v1/models`, { headers: { authorization: `Bearer ${pushKey}` } })
-  if (!response.ok) throw new Error(`GET /v1/models answered ${response.status}: ${await response.text()}`)
-  return (await response.json()) as ModelsResponse
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const response = await fetch(`${edge}/v1/models`, { headers: { authorization: `Bearer ${pushKey}` } })
+      if (response.ok) return (await response.json()) as ModelsResponse
+      throw new Error(`GET /v1/models answered ${response.status}: ${await response.text()}`)
+    } catch (error) {
+      // `fetch` throws a TypeError when there was no answer at all.
+      if (!(error instanceof TypeError) || attempt === 3) throw error
+    }
+  }
 }

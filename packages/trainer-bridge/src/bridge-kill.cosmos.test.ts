@@ -23,7 +23,9 @@ import type { ProcessOptions } from './testing/bridge-process.ts'
 import { UNITS_PER_PAIR, Windows } from './windows.ts'
 
 const ITEMS = 60
-const KILLS = 6
+const KILLS = 5
+/** Each life of the bridge is a new process, which takes its time on a busy machine. */
+const TIMEOUT_MS = 240_000
 const SEED = Number(process.env['ATTUNE_SEED'] ?? 1)
 
 async function openEvents(endpoint: string, key: string): Promise<Container> {
@@ -91,97 +93,102 @@ function recount(documents: readonly BatchDocument[]): {
   return { pairs, steps }
 }
 
-test(`a bridge killed ${KILLS} times at random ends with the counts of a single pass, and its edge never saw a gap`, async () => {
-  const random = seededRandom(SEED)
-  const cosmos = await startCosmosLocal({ port: 0 })
-  const signingKey = await generateSigningKey()
-  const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
-  const path = await mkdtemp(join(tmpdir(), 'attune-kill-'))
-  const children: ChildProcess[] = []
-  const options: ProcessOptions = {
-    cosmos: { endpoint: cosmos.endpoint, key: cosmos.key },
-    edges: [{ url: edge.url, pushKey: edge.pushKey }],
-    signingKey,
-    folder: path,
-    items: ITEMS,
-    deltaIntervalMs: 30,
-    limits: { journalBytes: 20_000, deltas: 60 },
-  }
-  const launch = async (): Promise<ChildProcess> => {
-    const child = fork(join(import.meta.dirname, 'testing', 'bridge-process.ts'), {
-      env: { ...process.env, BRIDGE_OPTIONS: JSON.stringify(options) },
-      execArgv: ['--conditions=@attune/source', '--no-warnings'],
-    })
-    children.push(child)
-    await once(child, 'message')
-    return child
-  }
-  try {
-    const container = await openEvents(cosmos.endpoint, cosmos.key)
-    const stop = new AbortController()
-    const writing = write(container, random, stop.signal)
-    for (let kill = 0; kill < KILLS; kill++) {
-      const child = await launch()
-      await new Promise((resolve) => setTimeout(resolve, 20 + random() * 700))
-      child.kill('SIGKILL')
-      await once(child, 'exit')
+test(
+  `a bridge killed ${KILLS} times at random ends with the counts of a single pass, and its edge never saw a gap`,
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const random = seededRandom(SEED)
+    const cosmos = await startCosmosLocal({ port: 0 })
+    const signingKey = await generateSigningKey()
+    const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
+    const path = await mkdtemp(join(tmpdir(), 'attune-kill-'))
+    const children: ChildProcess[] = []
+    const options: ProcessOptions = {
+      cosmos: { endpoint: cosmos.endpoint, key: cosmos.key },
+      edges: [{ url: edge.url, pushKey: edge.pushKey }],
+      signingKey,
+      folder: path,
+      items: ITEMS,
+      deltaIntervalMs: 30,
+      limits: { journalBytes: 20_000, deltas: 60 },
     }
-    const last = await launch()
-    await new Promise((resolve) => setTimeout(resolve, 300))
-    stop.abort()
-    const { documents, session } = await writing
-    await vi.waitFor(() => {
-      const through = edge.model?.through
-      expect(through != null && covers(parseSessionToken(through), parseSessionToken(session))).toBe(true)
-    }, 20_000)
-    last.kill('SIGTERM')
-    await once(last, 'exit')
+    const launch = async (): Promise<ChildProcess> => {
+      const child = fork(join(import.meta.dirname, 'testing', 'bridge-process.ts'), {
+        env: { ...process.env, BRIDGE_OPTIONS: JSON.stringify(options) },
+        execArgv: ['--conditions=@attune/source', '--no-warnings'],
+      })
+      children.push(child)
+      await once(child, 'message')
+      return child
+    }
+    try {
+      const container = await openEvents(cosmos.endpoint, cosmos.key)
+      const stop = new AbortController()
+      const writing = write(container, random, stop.signal)
+      for (let kill = 0; kill < KILLS; kill++) {
+        const child = await launch()
+        await new Promise((resolve) => setTimeout(resolve, 20 + random() * 700))
+        child.kill('SIGKILL')
+        await once(child, 'exit')
+      }
+      const last = await launch()
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      stop.abort()
+      const { documents, session } = await writing
+      await vi.waitFor(() => {
+        const through = edge.model?.through
+        expect(through != null && covers(parseSessionToken(through), parseSessionToken(session))).toBe(true)
+      }, 60_000)
+      last.kill('SIGTERM')
+      await once(last, 'exit')
 
-    const expected = recount(documents)
-    const folder = await StateFolder.open(path)
-    const state = await folder.load()
-    await folder.close()
-    const base = randomTrainedModel(ITEMS)
-    const live = new LiveModel(base, state?.snapshot.live)
-    for (const batch of state?.batches ?? []) live.apply(batch)
-    const counted = live.counts.state()
-    const name = (row: number | undefined) => live.ids[row ?? -1] ?? ''
-    const pairs = new Map<string, number>()
-    for (let at = 0; at < counted.pairs.length; at += 3) {
-      pairs.set(`${name(counted.pairs[at])}>${name(counted.pairs[at + 1])}`, counted.pairs[at + 2] ?? 0)
-    }
-    const steps = new Map(
-      live.ids.map((id, row) => [id, live.counts.steps(row)] as const).filter(([, count]) => count > 0),
-    )
-    const sorted = (map: ReadonlyMap<string, number>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1))
-    expect(documents.length).toBeGreaterThan(200)
-    expect(sorted(steps)).toEqual(sorted(expected.steps))
-    expect(sorted(pairs)).toEqual(sorted(expected.pairs))
+      const expected = recount(documents)
+      const folder = await StateFolder.open(path)
+      const state = await folder.load()
+      await folder.close()
+      const base = randomTrainedModel(ITEMS)
+      const live = new LiveModel(base, state?.snapshot.live)
+      for (const batch of state?.batches ?? []) live.apply(batch)
+      const counted = live.counts.state()
+      const name = (row: number | undefined) => live.ids[row ?? -1] ?? ''
+      const pairs = new Map<string, number>()
+      for (let at = 0; at < counted.pairs.length; at += 3) {
+        pairs.set(`${name(counted.pairs[at])}>${name(counted.pairs[at + 1])}`, counted.pairs[at + 2] ?? 0)
+      }
+      const steps = new Map(
+        live.ids.map((id, row) => [id, live.counts.steps(row)] as const).filter(([, count]) => count > 0),
+      )
+      const sorted = (map: ReadonlyMap<string, number>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1))
+      expect(documents.length).toBeGreaterThan(200)
+      expect(sorted(steps)).toEqual(sorted(expected.steps))
+      expect(sorted(pairs)).toEqual(sorted(expected.pairs))
 
-    // The edge holds the same, in the numbers it was sent.
-    const { model } = edge
-    for (const [id, count] of expected.steps) {
-      const row = model?.rowOf(id) ?? -1
-      expect(model?.popularity[row]).toBeCloseTo((base.tables.popularity[row] ?? 0) + count, 3)
-      let sum = base.tables.srSums[row] ?? 0
-      for (const [pair, units] of expected.pairs) if (pair.startsWith(`${id}>`)) sum += units / UNITS_PER_PAIR
-      expect(model?.srSums[row]).toBeCloseTo(sum, 2)
+      // The edge holds the same, in the numbers it was sent.
+      const { model } = edge
+      for (const [id, count] of expected.steps) {
+        const row = model?.rowOf(id) ?? -1
+        expect(model?.popularity[row]).toBeCloseTo((base.tables.popularity[row] ?? 0) + count, 3)
+        let sum = base.tables.srSums[row] ?? 0
+        for (const [pair, units] of expected.pairs)
+          if (pair.startsWith(`${id}>`)) sum += units / UNITS_PER_PAIR
+        expect(model?.srSums[row]).toBeCloseTo(sum, 2)
+      }
+      // In the order of arrival: epochs only rise, deltas of an epoch follow one another, and nothing was refused.
+      const taken = edge.log.flatMap((line) => {
+        const [, epoch, , delta] = /^PUT \/v1\/models\/(\d+)(\/deltas\/(\d+))? 200$/.exec(line) ?? []
+        return epoch === undefined ? [] : [[Number(epoch), Number(delta ?? 0)] as const]
+      })
+      taken.reduce(([epoch, delta], [nextEpoch, nextDelta]) => {
+        expect(nextEpoch > epoch ? nextDelta === 0 : nextEpoch === epoch && nextDelta <= delta + 1).toBe(true)
+        return [nextEpoch, Math.max(nextDelta, nextEpoch === epoch ? delta : 0)] as const
+      })
+      expect(taken.length).toBeGreaterThan(3)
+      expect(edge.log.filter((line) => / 4\d\d$/.test(line) && !line.endsWith('422'))).toEqual([])
+    } finally {
+      for (const child of children) child.kill('SIGKILL')
+      await edge.close()
+      await cosmos.close()
+      await rm(path, { recursive: true, force: true })
     }
-    // In the order of arrival: epochs only rise, deltas of an epoch follow one another, and nothing was refused.
-    const taken = edge.log.flatMap((line) => {
-      const [, epoch, , delta] = /^PUT \/v1\/models\/(\d+)(\/deltas\/(\d+))? 200$/.exec(line) ?? []
-      return epoch === undefined ? [] : [[Number(epoch), Number(delta ?? 0)] as const]
-    })
-    taken.reduce(([epoch, delta], [nextEpoch, nextDelta]) => {
-      expect(nextEpoch > epoch ? nextDelta === 0 : nextEpoch === epoch && nextDelta <= delta + 1).toBe(true)
-      return [nextEpoch, Math.max(nextDelta, nextEpoch === epoch ? delta : 0)] as const
-    })
-    expect(taken.length).toBeGreaterThan(3)
-    expect(edge.log.filter((line) => / 4\d\d$/.test(line) && !line.endsWith('422'))).toEqual([])
-  } finally {
-    for (const child of children) child.kill('SIGKILL')
-    await edge.close()
-    await cosmos.close()
-    await rm(path, { recursive: true, force: true })
-  }
-})
+  },
+)

@@ -52,71 +52,81 @@ async function cli(argv: string[], env: Record<string, string> = {}) {
   return { code, text: lines.join('\n'), json }
 }
 
-test('the service starts from an artifact folder, tells health and metrics, and ends in order on SIGTERM', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'attune-service-'))
-  cleanup.push(() => rm(folder, { recursive: true, force: true }))
-  const cosmos = await startCosmosLocal({ port: 0 })
-  cleanup.push(() => cosmos.close())
-  const signingKey = await generateSigningKey()
-  const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
-  cleanup.push(() => edge.close())
-  const container = await createEvents(cosmos)
-  await writeArtifact(
-    join(folder, 'initial'),
-    await buildArtifact(randomTrainedModel(50), {
-      epoch: 4,
-      parent: null,
-      created: '2026-01-01T00:00:00.000Z',
-      trainer: 'test/1',
-      makeScanner: nodeScanner,
-      random: seededRandom(1),
-    }),
-  )
-  const settings = {
-    COSMOS_ENDPOINT: cosmos.endpoint,
-    COSMOS_KEY: cosmos.key,
-    ATTUNE_EDGES: edge.url,
-    ATTUNE_PUSH_KEY: edge.pushKey,
-    ATTUNE_SIGNING_KEY: JSON.stringify(signingKey),
-    ATTUNE_FOLDER: join(folder, 'state'),
-    ATTUNE_INITIAL: join(folder, 'initial'),
-    HOST: '127.0.0.1',
-    PORT: '0',
-  }
-  const examined = await cli(['doctor', '--json'], settings)
-  expect(examined.json()).toMatchObject({ ok: true })
-  const { child, output } = launch(settings)
-  const health = await vi.waitFor(() => {
-    const url = /"health":"([^"]+)"/.exec(output())?.[1]
-    expect(url, output()).toBeDefined()
-    return url ?? ''
-  }, 15_000)
-  await storeClicks(container, 'v', ['item-1', 'item-2'])
-  await vi.waitFor(() => expect(edge.model?.delta).toBe(1), 10_000)
-  expect(await (await fetch(health)).json()).toMatchObject({
-    ok: true,
-    epoch: 1,
-    delta: 1,
-    edges: [{ url: edge.url }],
-  })
-  const metrics = await (await fetch(health.replace('healthz', 'metrics'))).text()
-  expect(metrics).toContain('\nattune_events_total 2\n')
-  await vi.waitFor(async () => {
-    const text = await (await fetch(health.replace('healthz', 'metrics'))).text()
-    expect(text).toContain(`attune_edge_state{edge="${edge.url}",state="current"} 1`)
-  })
-  // A model trained anew, handed over by the operator's command, is the next epoch.
-  const handed = await cli(['push', '--artifact', join(folder, 'initial'), '--bridge', join(folder, 'state')])
-  expect([handed.code, handed.text]).toEqual([0, expect.stringContaining('handed to the bridge')])
-  await vi.waitFor(() => expect(edge.model?.epoch).toBe(2), 10_000)
-  await vi.waitFor(async () => expect(await readdir(join(folder, 'state'))).not.toContain('next'), 10_000)
+test(
+  'the service starts from an artifact folder, tells health and metrics, and ends in order on SIGTERM',
+  { timeout: 120_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'attune-service-'))
+    cleanup.push(() => rm(folder, { recursive: true, force: true }))
+    const cosmos = await startCosmosLocal({ port: 0 })
+    cleanup.push(() => cosmos.close())
+    const signingKey = await generateSigningKey()
+    const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
+    cleanup.push(() => edge.close())
+    const container = await createEvents(cosmos)
+    await writeArtifact(
+      join(folder, 'initial'),
+      await buildArtifact(randomTrainedModel(50), {
+        epoch: 4,
+        parent: null,
+        created: '2026-01-01T00:00:00.000Z',
+        trainer: 'test/1',
+        makeScanner: nodeScanner,
+        random: seededRandom(1),
+      }),
+    )
+    const settings = {
+      COSMOS_ENDPOINT: cosmos.endpoint,
+      COSMOS_KEY: cosmos.key,
+      ATTUNE_EDGES: edge.url,
+      ATTUNE_PUSH_KEY: edge.pushKey,
+      ATTUNE_SIGNING_KEY: JSON.stringify(signingKey),
+      ATTUNE_FOLDER: join(folder, 'state'),
+      ATTUNE_INITIAL: join(folder, 'initial'),
+      HOST: '127.0.0.1',
+      PORT: '0',
+    }
+    const examined = await cli(['doctor', '--json'], settings)
+    expect(examined.json()).toMatchObject({ ok: true })
+    const { child, output } = launch(settings)
+    const health = await vi.waitFor(() => {
+      const url = /"health":"([^"]+)"/.exec(output())?.[1]
+      expect(url, output()).toBeDefined()
+      return url ?? ''
+    }, 40_000)
+    await storeClicks(container, 'v', ['item-1', 'item-2'])
+    await vi.waitFor(() => expect(edge.model?.delta).toBe(1), 10_000)
+    expect(await (await fetch(health)).json()).toMatchObject({
+      ok: true,
+      epoch: 1,
+      delta: 1,
+      edges: [{ url: edge.url }],
+    })
+    const metrics = await (await fetch(health.replace('healthz', 'metrics'))).text()
+    expect(metrics).toContain('\nattune_events_total 2\n')
+    await vi.waitFor(async () => {
+      const text = await (await fetch(health.replace('healthz', 'metrics'))).text()
+      expect(text).toContain(`attune_edge_state{edge="${edge.url}",state="current"} 1`)
+    })
+    // A model trained anew, handed over by the operator's command, is the next epoch.
+    const handed = await cli([
+      'push',
+      '--artifact',
+      join(folder, 'initial'),
+      '--bridge',
+      join(folder, 'state'),
+    ])
+    expect([handed.code, handed.text]).toEqual([0, expect.stringContaining('handed to the bridge')])
+    await vi.waitFor(() => expect(edge.model?.epoch).toBe(2), 10_000)
+    await vi.waitFor(async () => expect(await readdir(join(folder, 'state'))).not.toContain('next'), 10_000)
 
-  const started = Date.now()
-  child.kill('SIGTERM')
-  const [code] = (await once(child, 'exit')) as [number]
-  expect(code).toBe(0)
-  expect(Date.now() - started).toBeLessThan(20_000)
-})
+    const started = Date.now()
+    child.kill('SIGTERM')
+    const [code] = (await once(child, 'exit')) as [number]
+    expect(code).toBe(0)
+    expect(Date.now() - started).toBeLessThan(20_000)
+  },
+)
 
 test('doctor finds a signing key the edge does not trust, a missing container and an edge that is away', async () => {
   const cosmos = await startCosmosLocal({ port: 0 })
