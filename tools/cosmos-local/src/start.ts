@@ -80,7 +80,7 @@ const HOUSEKEEPING_MS = 1_000
 /** Starts an account; resolves once every port answers. */
 export async function startCosmosLocal(options: CosmosLocalOptions = {}): Promise<CosmosLocal> {
   const key = options.key ?? EMULATOR_KEY
-  if (Buffer.from(key, 'base64').length === 0) {
+  if (Buffer.byteLength(key, 'base64') === 0) {
     throw new CosmosLocalError('COSMOS_OPTIONS_INVALID', 'key: expected base64 text')
   }
   const clock = options.clock ?? Date.now
@@ -101,6 +101,7 @@ export async function startCosmosLocal(options: CosmosLocalOptions = {}): Promis
     ignoreSessionTokens: options.plantedBug === 'ignore-session-tokens',
   })
   account.restoreTopology()
+  const keyBytes = Buffer.from(key, 'base64')
   const host = options.host ?? '127.0.0.1'
   const admin = { account, faults: new Faults(options.random ?? Math.random), meter: new Meter(clock) }
   const hooks = adminHooks(admin, options.throttle ?? false)
@@ -122,7 +123,7 @@ export async function startCosmosLocal(options: CosmosLocalOptions = {}): Promis
     adminPort = await listen(adminServer, options.adminPort ?? 0, '127.0.0.1', 'admin server')
     servers.push(adminServer)
     for (const [i, region] of regions.entries()) {
-      const serving = { account, region, key: Buffer.from(key, 'base64'), hooks }
+      const serving = { account, region, key: keyBytes, hooks }
       const server = createServer(
         { keepAliveTimeout: 60_000 },
         requestListener({ ...serving, scheme: 'http' }),

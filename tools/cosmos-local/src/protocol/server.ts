@@ -236,7 +236,6 @@ function send(
     'x-ms-gatewayversion': '2.0.0',
     'x-ms-serviceversion': 'version=2.14.0.0',
     'x-ms-schemaversion': '1.19',
-    'access-control-allow-origin': '*',
     'cache-control': 'no-store, no-cache',
     ...headers,
   }
