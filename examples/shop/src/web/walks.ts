@@ -15,6 +15,8 @@ const PAGES = [
   '/about',
   '/nothing-here',
 ]
+/** One of each kind of layout. */
+const LAYOUTS = ['/', '/d/plush', '/p/mug-with-a-fox', '/basket', '/about']
 
 /** The shop as people use it: with a mouse, with the keyboard, on a phone, in the dark. */
 export function walkTests(house: () => House): void {
@@ -160,7 +162,7 @@ export function walkTests(house: () => House): void {
       await page.click('[data-attune-slot="for-you"] .card a')
       await page.waitForSelector('.product')
       const problems: string[] = []
-      for (const path of PAGES) {
+      for (const path of LAYOUTS) {
         await page.goto(`${house().stack.shop}${path}`)
         await page.click('.drawer-button')
         // Pages are judged as they stand, not while a list is on its way.
