@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError, readConfig } from '@attune/edge'
 import { parse } from 'jsonc-parser'
@@ -43,13 +43,14 @@ test.for(environments)('the edge deploys dry, environment %s, below the size lim
 test.for(environments)(
   'bindings and settings are those the Worker reads, environment %s',
   async ([, , environment]) => {
-    const source = await readFile(join(EDGE, 'src', 'worker.ts'), 'utf8')
+    const entry = await readFile(join(EDGE, 'src', 'worker.ts'), 'utf8')
+    const declared = await readBindings()
     const bindings = [
       ...(environment.r2_buckets ?? []).map(({ binding }) => binding),
       ...(environment.durable_objects?.bindings ?? []).map(({ name }) => name),
     ]
     expect(bindings).toEqual(expect.arrayContaining(['MODELS', 'MODEL_LOG']))
-    for (const name of bindings) expect(source).toContain(`readonly ${name}`)
+    for (const name of bindings) expect(declared).toContain(name)
     // Durable Objects exist only once a migration made their class.
     const made = (config.migrations ?? []).flatMap(({ new_sqlite_classes = [], new_classes = [] }) => [
       ...new_sqlite_classes,
@@ -57,7 +58,7 @@ test.for(environments)(
     ])
     for (const { class_name } of environment.durable_objects?.bindings ?? []) {
       expect(made).toContain(class_name)
-      expect(source).toContain(class_name)
+      expect(entry).toContain(class_name)
     }
   },
 )
@@ -78,6 +79,15 @@ test('every setting the edge needs is in vars, or named among the secrets at the
   readConfig(watched)
   expect(vars.filter((name) => !asked.has(name))).toEqual([])
 })
+
+/** Names in the Worker's own `interface WorkerEnv`, wherever the edge keeps it. */
+async function readBindings(): Promise<string[]> {
+  const names = await readdir(join(EDGE, 'src'), { recursive: true })
+  const files = names.filter((name) => name.endsWith('worker.ts'))
+  const texts = await Promise.all(files.map((name) => readFile(join(EDGE, 'src', name), 'utf8')))
+  const body = texts.map((one) => /interface WorkerEnv \{([^}]*)\}/.exec(one)?.[1] ?? '').join('\n')
+  return [...body.matchAll(/readonly (\w+):/g)].map(([, name = '']) => name)
+}
 
 /** Settings an edge starts with. */
 const SETTINGS: Readonly<Record<string, string>> = {
