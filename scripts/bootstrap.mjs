@@ -125,8 +125,8 @@ function runTask() {
     ],
     { stdio: 'inherit', env, cwd: root },
   )
-  // Ctrl-C reaches the child by itself; this process only waits for it to tidy up.
-  process.on('SIGINT', () => {})
+  // At a terminal Ctrl-C reaches the child by itself, and a second one would cut its tidying up short.
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   process.on('SIGHUP', () => child.kill('SIGTERM'))
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)))
