@@ -77,6 +77,7 @@ function install() {
     )
     .concat(
       join(root, 'bench', 'package.json'),
+      join(root, 'deploy', 'package.json'),
       join(root, 'package.json'),
       join(root, 'pnpm-workspace.yaml'),
       join(root, 'pnpm-lock.yaml'),

@@ -1,9 +1,10 @@
-import { mkdir, open, readFile, readdir, rm } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BridgeError } from '../error.ts'
 import type { MicroBatch } from '../refresh/live-model.ts'
 import { flushFolder, writeAtomically } from './files.ts'
 import { Journal } from './journal.ts'
+import { lock } from './lock.ts'
 import { readSnapshot, writeSnapshot, type Snapshot } from './snapshot.ts'
 
 const SNAPSHOT = 'state.bin'
@@ -89,44 +90,5 @@ export class StateFolder {
         await rm(join(this.path, name), { force: true })
       }
     }
-  }
-}
-
-/** A lock file with our process id; one of a process that is gone is taken over. */
-async function lock(path: string): Promise<void> {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      const file = await open(path, 'wx')
-      await file.writeFile(String(process.pid))
-      await file.close()
-      return
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    const holder = Number(await readFile(path, 'utf8').catch(() => ''))
-    if (holder !== process.pid && isAlive(holder)) {
-      throw new BridgeError(
-        'STATE_LOCKED',
-        `${path}: process ${holder} uses this folder; stop it or choose another folder`,
-      )
-    }
-    if (holder === process.pid) {
-      throw new BridgeError(
-        'STATE_LOCKED',
-        `${path}: this process uses the folder already; close that bridge first`,
-      )
-    }
-    await rm(path, { force: true })
-  }
-  throw new BridgeError('STATE_LOCKED', `${path}: another process took the folder at the same moment`)
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid < 1) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
