@@ -1,6 +1,8 @@
 import { uuidv7, type BatchDocument, type TrackedEvent } from '@attune/core'
 import { seededRandom } from '@attune/core/testing'
-import { expect, test } from 'vitest'
+import { http, HttpResponse } from 'msw'
+import { setupServer } from 'msw/node'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Batches, HISTORY_BATCHES } from './batches.ts'
 import { Regions } from './regions.ts'
 import { createCosmosFetch } from './request.ts'
@@ -19,31 +21,30 @@ interface Call {
 
 type Reply = { status: number; headers?: Record<string, string>; body?: unknown } | Error
 
-/** Answers as Cosmos would: one reply per call, in order. */
+const server = setupServer()
+beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
+afterEach(() => server.resetHandlers())
+afterAll(() => server.close())
+
+/** Answers as Cosmos would: one reply per call, in order; an Error is a connection that breaks. */
 function scripted(replies: Reply[], endpoints = [READ, WRITE]) {
   const calls: Call[] = []
-  const fetch = (url: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const headers = new Headers(init?.headers)
+  const answer = async ({ request }: { request: Request }): Promise<Response> => {
     calls.push({
-      region: new URL(String(url)).origin,
-      session: headers.get('x-ms-session-token'),
-      body: String(init?.body),
+      region: new URL(request.url).origin,
+      session: request.headers.get('x-ms-session-token'),
+      body: await request.text(),
     })
     const reply = replies.shift() ?? new Error('one call too many')
-    if (reply instanceof Error) return Promise.reject(reply)
-    return Promise.resolve(
-      new Response(reply.body === undefined ? null : JSON.stringify(reply.body), {
-        status: reply.status,
-        ...(reply.headers && { headers: reply.headers }),
-      }),
-    )
+    if (reply instanceof Error) return HttpResponse.error()
+    return new HttpResponse(reply.body === undefined ? null : JSON.stringify(reply.body), {
+      status: reply.status,
+      ...(reply.headers && { headers: reply.headers }),
+    })
   }
+  server.use(...[READ, WRITE].map((region) => http.all(`${region}/*`, answer)))
   const config = { endpoints, key: 'c2VjcmV0', database: 'attune' }
-  const cosmosFetch = createCosmosFetch({
-    key: config.key,
-    fetch: fetch as typeof globalThis.fetch,
-    now: () => AT,
-  })
+  const cosmosFetch = createCosmosFetch({ key: config.key, fetch, now: () => AT })
   const regions = new Regions(config, cosmosFetch, () => AT)
   return { batches: new Batches(config, regions, cosmosFetch), regions, calls }
 }
