@@ -22,7 +22,7 @@ interface Call {
 type Reply = { status: number; headers?: Record<string, string>; body?: unknown } | Error
 
 const server = setupServer()
-beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
+beforeAll(() => server.listen({ onUnhandledFrame: 'error' }))
 afterEach(() => server.resetHandlers())
 afterAll(() => server.close())
 
