@@ -90,7 +90,8 @@ export async function runJava(): Promise<SuiteResult> {
   }
   const { readFile } = await import('node:fs/promises')
   const classpath = (await readFile(classpathFile, 'utf8')).trim()
-  await run('javac', ['-d', classes, '-cp', classpath, join(folder, 'src/main/java/Suite.java')])
+  const sources = join(folder, 'src/main/java')
+  await run('javac', ['-d', classes, '-cp', classpath, '-sourcepath', sources, join(sources, 'Suite.java')])
   const scratch = await mkdtemp(join(tmpdir(), 'cosmos-java-'))
   try {
     return await withServer(async (cosmos) => {
@@ -108,8 +109,8 @@ export async function runJava(): Promise<SuiteResult> {
         'changeit',
       ])
       const trust = [`-Djavax.net.ssl.trustStore=${store}`, '-Djavax.net.ssl.trustStorePassword=changeit']
-      const args = [...trust, '-cp', `${classes}:${classpath}`, 'Suite', cosmos.tlsEndpoint ?? '', cosmos.key]
-      return resultIn(await run('java', args))
+      const about = [cosmos.tlsEndpoint ?? '', cosmos.key, cosmos.adminEndpoint]
+      return resultIn(await run('java', [...trust, '-cp', `${classes}:${classpath}`, 'Suite', ...about]))
     }, true)
   } finally {
     await rm(scratch, { recursive: true })

@@ -247,8 +247,8 @@ export const queries: readonly Check[] = [
   value('[1, 2] = [2, 1]', false),
   value('IS_DEFINED(c.none)', false),
   value(
-    '[IS_ARRAY(c.tags), IS_OBJECT(c.size), IS_STRING(c.name), IS_NULL(null), IS_BOOL(true), IS_PRIMITIVE(c.tags), IS_INTEGER(1.5)]',
-    [true, true, true, true, true, false, false],
+    '[IS_ARRAY(c.tags), IS_OBJECT(c.size), IS_STRING(c.name), IS_NULL(null), IS_BOOL(true), IS_BOOLEAN(1), IS_PRIMITIVE(c.tags), IS_INTEGER(1.5)]',
+    [true, true, true, true, true, false, false, false],
   ),
   value(
     '[ABS(-2), CEILING(1.2), FLOOR(-1.2), ROUND(2.5), ROUND(-2.5), TRUNC(-1.9), SIGN(-4), SQRT(16), SQUARE(3), POWER(2, 10)]',

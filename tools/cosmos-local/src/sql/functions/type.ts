@@ -8,6 +8,8 @@ const is = (test: (value: Value) => boolean) => any(1, 1, ([value]) => test(valu
 export const type: Library = {
   IS_ARRAY: is((value) => Array.isArray(value)),
   IS_BOOL: is((value) => typeof value === 'boolean'),
+  // Not in the documentation, but what the Java and .NET clients send with a continuation of ORDER BY.
+  IS_BOOLEAN: is((value) => typeof value === 'boolean'),
   IS_DEFINED: is((value) => value !== undefined),
   IS_FINITE_NUMBER: is((value) => typeof value === 'number' && Number.isFinite(value)),
   IS_INTEGER: is((value) => Number.isSafeInteger(value)),
