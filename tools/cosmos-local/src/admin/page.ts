@@ -43,7 +43,7 @@ const call = async (method, path, body) => {
   if (!response.ok) throw new Error(value.message)
   return value
 }
-let chosen, after = '*', lines = []
+let chosen, timer, after = '*', lines = []
 const at = () => 'containers/' + encodeURIComponent(chosen.db) + '/' + encodeURIComponent(chosen.id)
 async function tree() {
   const account = await call('GET', 'account')
@@ -52,7 +52,7 @@ async function tree() {
     return [title, ...db.containers.map((one) => {
       const button = document.createElement('button'); button.textContent = one.id
       if (chosen && chosen.db === db.id && chosen.id === one.id) { button.setAttribute('aria-current', 'true'); about(one) }
-      button.onclick = () => { chosen = { db: db.id, id: one.id }; after = '*'; lines = []; $('feed').textContent = ''; $('panel').hidden = false; $('hint').hidden = true; tree(); run(); meter() }
+      button.onclick = () => { chosen = { db: db.id, id: one.id }; after = '*'; lines = []; $('feed').textContent = ''; $('panel').hidden = false; $('hint').hidden = true; tree(); run(); meter(); live() }
       return button
     })]
   }))
@@ -79,15 +79,21 @@ async function meter() {
     ...Object.entries(mine.operations).map(([name, one]) => row('td', [name, one.requests, one.ru, one.throttled, one.errors])),
     row('th', ['stored', mine.storage.items + ' items', mine.storage.bytes + ' bytes', 'peak ' + mine.peakRuPerSecond + ' RU/s', 'of ' + mine.provisionedRuPerSecond]))
 }
+// At once when a container is chosen, so that "now" is then; an answer about the one before is dropped.
 async function live() {
+  const asked = chosen
   try {
-    if (chosen) {
+    if (asked) {
       const page = await call('GET', at() + '/changes?after=' + encodeURIComponent(after))
+      if (asked !== chosen) return
       after = page.after
-      if (page.items.length) { lines = [...page.items.map((item) => JSON.stringify(item)).reverse(), ...lines].slice(0, 100); $('feed').textContent = lines.join('\\n'); meter(); tree() }
+      lines = [...page.items.map((item) => JSON.stringify(item)).reverse(), ...lines].slice(0, 100)
+      $('feed').textContent = lines.join('\\n') || 'Listening: nothing has changed yet.'
+      if (page.items.length) { meter(); tree() }
     }
   } catch { /* the server is away: try again */ }
-  setTimeout(live, 1000)
+  clearTimeout(timer)
+  timer = setTimeout(live, 1000)
 }
 $('run').onclick = run
 $('sql').onkeydown = (event) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) run() }
