@@ -217,8 +217,10 @@ async function drain(send: Send, count: number): Promise<void> {
 }
 
 const TURNS = 8
+/** Enough that what a server takes to warm up is a small part of it. */
+const DEFAULT_ITEMS = 4000
 const at = process.argv.indexOf('--items')
-const count = Math.ceil((at < 0 ? 2000 : Number(process.argv[at + 1])) / TURNS) * TURNS
+const count = Math.ceil((at < 0 ? DEFAULT_ITEMS : Number(process.argv[at + 1])) / TURNS) * TURNS
 const folder = await mkdtemp(join(tmpdir(), 'cosmos-speed-'))
 const theirs = new Runner(await startIn('theirs', folder))
 const ours = new Runner(await startIn('ours', folder))

@@ -190,7 +190,7 @@ export function readItem(exchange: Exchange): Reply {
   const id = itemId(exchange, container, key)
   const found =
     asOf === undefined
-      ? account.items.get(container, epk, id)
+      ? account.items.read(container, epk, id)
       : account.items.getAsOf(container, epk, id, asOf)
   const headers = rangeHeaders(exchange, container, range, asOf ?? range.lsn)
   if (found === undefined || (found.expires !== null && found.expires <= account.nowS())) {

@@ -26,6 +26,9 @@ export interface StoredItem {
   readonly body: string
 }
 
+/** What a point read gives back. */
+export type ReadItem = Pick<StoredItem, 'lsn' | 'etag' | 'expires' | 'body'>
+
 /** One row of a scan: enough to answer a query or a feed. */
 export interface ScannedItem {
   readonly key: number
@@ -66,6 +69,7 @@ export class ItemStore {
   readonly #db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   readonly #get: StatementSync
+  readonly #read: StatementSync
   readonly #insert: StatementSync
   readonly #update: StatementSync
   readonly #delete: StatementSync
@@ -79,6 +83,9 @@ export class ItemStore {
   constructor(db: DatabaseSync) {
     this.#db = db
     this.#get = db.prepare(`SELECT ${COLUMNS} FROM items WHERE container = ? AND epk = ? AND id = ?`)
+    this.#read = db.prepare(
+      'SELECT lsn, etag, expires, body FROM items WHERE container = ? AND epk = ? AND id = ?',
+    )
     this.#insert = db.prepare('INSERT INTO items VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
     this.#update = db.prepare(
       'UPDATE items SET lsn = ?, etag = ?, ts = ?, expires = ?, op = 1, previous = ?, body = ? WHERE key = ?',
@@ -131,6 +138,11 @@ export class ItemStore {
 
   get(container: Container, epk: string, id: string): StoredItem | undefined {
     return this.#get.get(container.num, epk, id) as StoredItem | undefined
+  }
+
+  /** The current version, only what an answer needs of it. */
+  read(container: Container, epk: string, id: string): ReadItem | undefined {
+    return this.#read.get(container.num, epk, id) as ReadItem | undefined
   }
 
   /** The version that was current when the range stood at `lsn`, for a region that is behind. */
