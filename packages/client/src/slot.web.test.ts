@@ -128,9 +128,12 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
   })
 
   test('a card with the focus stays where it is; Enter on it still clicks it', async () => {
-    server.fault = async (path) => (path === '/v1/rank' ? void (await sleep(400)) : undefined)
+    let answer = (): void => {}
+    const focused = new Promise<void>((resolve) => (answer = resolve))
+    server.fault = async (path) => (path === '/v1/rank' ? void (await focused) : undefined)
     await open(`<ul data-attune-slot="related" data-attune-rank>${cards(0, 4)}</ul>`)
     await page.focus('text=own 1')
+    answer()
     await expect.poll(shown).toEqual(['own-3', 'own-1', 'own-2', 'own-0'])
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('own 1')
     await page.keyboard.press('Enter')
