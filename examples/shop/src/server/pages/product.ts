@@ -33,7 +33,7 @@ export function productPage(site: Site, good: Good): Markup {
           <p class="price">${money(price)}</p>
           <p class="blurb">${blurb}</p>
           <p class="tags">
-            ${themes.map((theme) => html`<a href="/search?q=${encodeURIComponent(theme)}">${theme}</a>`)}
+            ${[...new Set(themes)].map((theme) => html`<a href="/search?q=${encodeURIComponent(theme)}">${theme}</a>`)}
           </p>
           <div class="buy" data-attune-item="${id}" data-attune-value="${price / 100}">
             <button class="primary" type="button" data-attune-event="add-to-cart" data-add="${id}">
