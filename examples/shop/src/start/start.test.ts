@@ -141,6 +141,15 @@ test('when the parent itself is killed, the parts end by themselves', { timeout:
   await allGone(all, 12_000)
 })
 
+test('--reset forgets clicks, models and keys, and trains anew', { timeout: PATIENCE_MS }, async () => {
+  const before = await running().keys()
+  stack = await startStack(running(), '--reset')
+  expect(stack.output()).toContain('training the first model')
+  expect((await storedEvents(stack)).filter((event) => event.id === clicked)).toEqual([])
+  expect((await stack.keys()).site).not.toBe(before.site)
+  await stack.interrupt()
+})
+
 test('taken ports: says which, who wants them and how to choose others, and exits with 1', async () => {
   const base = await freePorts()
   const server = createServer()

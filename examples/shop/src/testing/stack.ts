@@ -77,13 +77,13 @@ export interface Stack extends RunningStart {
 const SMALL = ['--shoppers', '1200', '--iterations', '2']
 
 /** A stack of its own: free ports, a temporary folder unless one is given. */
-export async function startStack(given?: {
-  readonly folder: string
-  readonly portBase: number
-}): Promise<Stack> {
+export async function startStack(
+  given?: { readonly folder: string; readonly portBase: number },
+  ...options: readonly string[]
+): Promise<Stack> {
   const folder = given?.folder ?? (await mkdtemp(join(tmpdir(), 'tuppence-')))
   const portBase = given?.portBase ?? (await freePorts())
-  const started = runStart(['--data', folder, '--port-base', String(portBase), ...SMALL])
+  const started = runStart(['--data', folder, '--port-base', String(portBase), ...SMALL, ...options])
   const interrupt = async (): Promise<number | null> => {
     started.child.kill('SIGINT')
     return started.exit

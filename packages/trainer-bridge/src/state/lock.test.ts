@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +31,27 @@ test('a living process keeps its lock', async () => {
   const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
   await writeFile(path, `${process.ppid} ${started} ${boot}`)
   await expect(lock(path)).rejects.toMatchObject({ code: 'STATE_LOCKED' })
+})
+
+test('a lock of a killed process that nobody has reaped yet is taken over', async () => {
+  // The shell's child ends at once; the shell then becomes a sleep, which never asks for exit codes.
+  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 30'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  try {
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer]
+    const pid = Number(line.toString())
+    const stat = () => readFile(`/proc/${pid}/stat`, 'utf8')
+    await expect.poll(stat).toContain(') Z ')
+    await lock(path)
+    const [, , boot] = (await readFile(path, 'utf8')).split(' ')
+    const text = await stat()
+    await writeFile(path, `${pid} ${text.slice(text.lastIndexOf(')') + 2).split(' ')[19]} ${boot}`)
+    await lock(path)
+    expect((await readFile(path, 'utf8')).startsWith(`${process.pid} `)).toBe(true)
+  } finally {
+    parent.kill('SIGKILL')
+  }
 })
 
 test.each([

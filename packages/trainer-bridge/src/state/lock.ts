@@ -49,9 +49,11 @@ async function identityOf(pid: number): Promise<string | undefined> {
       readFile(`/proc/${pid}/stat`, 'utf8'),
       readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
     ])
-    // proc(5): the name in parentheses may hold anything; the start time is the 20th field after it.
-    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-    return `${pid} ${started} ${boot.trim()}`
+    // proc(5): the name in parentheses may hold anything; after it come the state and, 20th, the start time.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // Killed, but its parent has not asked for its exit code yet: it holds nothing any more.
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+    return `${pid} ${fields[19]} ${boot.trim()}`
   } catch {
     return String(pid)
   }
