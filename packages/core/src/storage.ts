@@ -48,4 +48,41 @@ export const EVENTS_CONTAINER: ContainerDefinition = {
   defaultTtl: 90 * DAY_S,
 }
 
-export const CONTAINERS: readonly ContainerDefinition[] = [EVENTS_CONTAINER]
+/** Read and written by id within a partition, and through the change feed: nothing is indexed. */
+function unindexed(id: string, path: string, defaultTtl?: number): ContainerDefinition {
+  return {
+    id,
+    partitionKey: { paths: [path], kind: 'Hash', version: 2 },
+    indexingPolicy: {
+      indexingMode: 'consistent',
+      automatic: true,
+      includedPaths: [],
+      excludedPaths: [{ path: '/*' }],
+    },
+    ...(defaultTtl !== undefined && { defaultTtl }),
+  }
+}
+
+/** The catalogue: one {@link ItemDocument} an item. Tombstones carry their own TTL. */
+export const ITEMS_CONTAINER: ContainerDefinition = unindexed('items', '/item', -1)
+
+/** Which handles belong to one user: what export and deletion have to cover. */
+export const USERS_CONTAINER: ContainerDefinition = unindexed('users', '/user')
+
+/** What was shown, as far as the deployer lets decisions be kept. */
+export const DECISIONS_CONTAINER: ContainerDefinition = unindexed('decisions', '/visitor', 30 * DAY_S)
+
+/** Slots and their rules, by site. */
+export const SETTINGS_CONTAINER: ContainerDefinition = unindexed('settings', '/site')
+
+/** Who reads which feed range, how far, and who leads. */
+export const LEASES_CONTAINER: ContainerDefinition = unindexed('leases', '/id')
+
+export const CONTAINERS: readonly ContainerDefinition[] = [
+  EVENTS_CONTAINER,
+  ITEMS_CONTAINER,
+  USERS_CONTAINER,
+  DECISIONS_CONTAINER,
+  SETTINGS_CONTAINER,
+  LEASES_CONTAINER,
+]
