@@ -278,6 +278,7 @@ async function readByEntry(file: string): Promise<string[]> {
 const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
 const SECRETS: Readonly<Record<string, string>> = {
   ATTUNE_PUSH_KEYS: 'p'.repeat(32),
+  ATTUNE_ADMIN_KEYS: 'a'.repeat(32),
   ATTUNE_VISITOR_SECRETS: 'v'.repeat(32),
   COSMOS_KEY: 'AAAA',
   ATTUNE_PUSH_KEY: 'p'.repeat(32),

@@ -45,6 +45,18 @@ test('an empty environment names all six settings in one error', () => {
   )
 })
 
+test('two keys of a kind are valid at once; without admin keys there are none', () => {
+  const rotating = {
+    ATTUNE_PUSH_KEYS: 'old_push_key_16_c,new_push_key_16_c',
+    ATTUNE_ADMIN_KEYS: 'old_admin_key_16_c, new_admin_key_16_c',
+  }
+  expect(readConfig({ ...GOOD, ...rotating })).toMatchObject({
+    pushKeys: ['old_push_key_16_c', 'new_push_key_16_c'],
+    adminKeys: ['old_admin_key_16_c', 'new_admin_key_16_c'],
+  })
+  expect(readConfig(GOOD).adminKeys).toEqual([])
+})
+
 test.each([
   [
     'a private verify key',
@@ -67,6 +79,17 @@ test.each([
     { ATTUNE_PUSH_KEYS: 'pk_of_16_characters', ATTUNE_SITES: '[{"id":"a","keys":["pk_of_16_characters"]}]' },
     'ATTUNE_PUSH_KEYS',
   ],
+  [
+    'an admin key that pages know',
+    { ATTUNE_ADMIN_KEYS: 'pk_of_16_characters', ATTUNE_SITES: '[{"id":"a","keys":["pk_of_16_characters"]}]' },
+    'ATTUNE_ADMIN_KEYS',
+  ],
+  [
+    'an admin key that trainers know',
+    { ATTUNE_ADMIN_KEYS: 'push_key_of_16_characters' },
+    'ATTUNE_ADMIN_KEYS',
+  ],
+  ['a short admin key', { ATTUNE_ADMIN_KEYS: 'short' }, 'ATTUNE_ADMIN_KEYS'],
   ['a short secret', { ATTUNE_VISITOR_SECRETS: 'short' }, 'ATTUNE_VISITOR_SECRETS'],
   ['an endpoint that is no URL', { COSMOS_ENDPOINTS: 'localhost' }, 'COSMOS_ENDPOINTS'],
   ['a limit for nobody', { ATTUNE_LIMITS: '{"planet":{"perSecond":1,"burst":1}}' }, 'ATTUNE_LIMITS.planet'],

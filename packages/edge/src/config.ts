@@ -46,7 +46,10 @@ export type RateLimits = Readonly<Partial<Record<RateScope, RateLimit>>>
 
 export interface Config {
   readonly sites: readonly Site[]
+  /** Secret keys of trainers. */
   readonly pushKeys: readonly string[]
+  /** Secret keys of operators; none: what only they may do is open to nobody. */
+  readonly adminKeys: readonly string[]
   /** Signs visitor handles. The first signs, all verify: rotation puts the new one in front. */
   readonly visitorSecrets: readonly string[]
   readonly verifyKeys: readonly VerifyKey[]
@@ -90,9 +93,14 @@ export function readConfig(env: Environment): Config {
     const value = env[name]
     return typeof value === 'string' && value !== '' ? value : undefined
   }
-  const list = (name: string, expected: string, valid: (entry: string) => boolean): string[] => {
+  const list = (
+    name: string,
+    expected: string,
+    valid: (entry: string) => boolean,
+    needed: boolean = true,
+  ): string[] => {
     const entries = (text(name) ?? '').split(',').flatMap((entry) => entry.trim() || [])
-    if (entries.length === 0) fail(name, expected, undefined)
+    if (entries.length === 0 && needed) fail(name, expected, undefined)
     for (const entry of entries) if (!valid(entry)) fail(name, expected, entry)
     return entries
   }
@@ -110,11 +118,9 @@ export function readConfig(env: Environment): Config {
 
   const sites = readSites(json('ATTUNE_SITES', 'JSON'), fail)
   const verifyKeys = readVerifyKeys(json('ATTUNE_VERIFY_KEYS', 'JSON'), fail)
-  const pushKeys = list(
-    'ATTUNE_PUSH_KEYS',
-    `keys of at least ${MIN_SECRET_LENGTH} characters, joined by commas`,
-    secret,
-  )
+  const secretKeys = `keys of at least ${MIN_SECRET_LENGTH} characters, joined by commas`
+  const pushKeys = list('ATTUNE_PUSH_KEYS', secretKeys, secret)
+  const adminKeys = list('ATTUNE_ADMIN_KEYS', secretKeys, secret, false)
   const visitorSecrets = list(
     'ATTUNE_VISITOR_SECRETS',
     `secrets of at least ${MIN_SECRET_LENGTH} characters`,
@@ -134,10 +140,16 @@ export function readConfig(env: Environment): Config {
     fail('ATTUNE_DIAGNOSTICS', 'true or false', diagnostics)
 
   for (const site of sites) {
-    const clash = site.keys.find((siteKey) => pushKeys.includes(siteKey))
-    if (clash !== undefined)
-      fail('ATTUNE_PUSH_KEYS', `keys that are not public keys of site ${site.id}`, clash)
+    for (const [name, keys] of [
+      ['ATTUNE_PUSH_KEYS', pushKeys] as const,
+      ['ATTUNE_ADMIN_KEYS', adminKeys] as const,
+    ]) {
+      const clash = site.keys.find((siteKey) => keys.includes(siteKey))
+      if (clash !== undefined) fail(name, `keys that are not public keys of site ${site.id}`, clash)
+    }
   }
+  const both = adminKeys.find((key) => pushKeys.includes(key))
+  if (both !== undefined) fail('ATTUNE_ADMIN_KEYS', 'keys that are not push keys', both)
   if (issues.length > 0) {
     const lines = issues.map((issue) => `  ${issue.message}`).join('\n')
     throw new ConfigError(
@@ -150,6 +162,7 @@ export function readConfig(env: Environment): Config {
   return {
     sites,
     pushKeys,
+    adminKeys,
     visitorSecrets,
     verifyKeys,
     cosmos: {

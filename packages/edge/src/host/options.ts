@@ -16,6 +16,8 @@ export interface EdgeOptions {
   }
   readonly site: { readonly id: string; readonly key: string }
   readonly pushKey: string
+  /** Absent: what only operators may do is open to nobody. */
+  readonly adminKey?: string
   readonly visitorSecret: string
   /** Public Ed25519 keys of trainers. */
   readonly verifyKeys: readonly VerifyKey[]
@@ -42,6 +44,7 @@ export function environmentOf(options: EdgeOptions): Environment {
       { id: site.id, keys: [site.key], ...(origins !== undefined && { origins }) },
     ]),
     ATTUNE_PUSH_KEYS: options.pushKey,
+    ...(options.adminKey !== undefined && { ATTUNE_ADMIN_KEYS: options.adminKey }),
     ATTUNE_VISITOR_SECRETS: options.visitorSecret,
     ATTUNE_VERIFY_KEYS: JSON.stringify(options.verifyKeys),
     COSMOS_ENDPOINTS: [cosmos.endpoint].flat().join(','),

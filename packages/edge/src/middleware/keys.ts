@@ -21,22 +21,51 @@ export function siteKey(config: Config): MiddlewareHandler<AppEnv> {
   }
 }
 
-/** Routes of the trainer: a push key as bearer token. */
+/** Who holds a secret key. */
+export type SecretKeyRole = 'push' | 'admin'
+
+/** Routes of trainers: a push key as bearer token. */
 export function pushKey(config: Config): MiddlewareHandler<AppEnv> {
+  return secretKey(config, ['push'])
+}
+
+/** Routes of operators: an admin key as bearer token. */
+export function adminKey(config: Config): MiddlewareHandler<AppEnv> {
+  return secretKey(config, ['admin'])
+}
+
+/** A key of one of `roles` as bearer token. */
+export function secretKey(config: Config, roles: readonly SecretKeyRole[]): MiddlewareHandler<AppEnv> {
   const siteKeys = new Set(config.sites.flatMap((site) => site.keys))
+  const keysOf: Readonly<Record<SecretKeyRole, readonly string[]>> = {
+    push: config.pushKeys,
+    admin: config.adminKeys,
+  }
+  const names = roles.map((role) => `${role} key`).join(' or ')
   return async (c, next) => {
     const bearer = /^Bearer\s+(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
     const key = bearer ?? c.req.query('key') ?? c.req.header('x-attune-key')
     if (key === undefined || key === '')
-      throw new EdgeError('KEY_MISSING', 'expected a push key as Authorization: Bearer')
+      throw new EdgeError('KEY_MISSING', `expected ${names} as Authorization: Bearer`)
     if (siteKeys.has(key))
-      throw new EdgeError('KEY_FORBIDDEN', 'a public site key may not change models; use a push key')
-    // No early exit: the time taken says nothing about which key came how close.
-    const matches = config.pushKeys.map((known) => equalInConstantTime(known, key))
-    if (bearer === undefined || !matches.includes(true))
-      throw new EdgeError('KEY_UNKNOWN', 'the push key is not one of this edge')
+      throw new EdgeError('KEY_FORBIDDEN', `expected ${names}, received a public site key`)
+    const role = bearer === undefined ? undefined : roleOf(keysOf, bearer)
+    if (role === undefined) throw new EdgeError('KEY_UNKNOWN', `expected ${names} of this edge`)
+    if (!roles.includes(role)) throw new EdgeError('KEY_FORBIDDEN', `expected ${names}, received ${role} key`)
     await next()
   }
+}
+
+/** Looks at every key without an early exit: the time taken says nothing about which one came how close. */
+function roleOf(
+  keysOf: Readonly<Record<SecretKeyRole, readonly string[]>>,
+  key: string,
+): SecretKeyRole | undefined {
+  let found: SecretKeyRole | undefined
+  for (const role of ['push', 'admin'] as const) {
+    for (const known of keysOf[role]) if (equalInConstantTime(known, key)) found = role
+  }
+  return found
 }
 
 function equalInConstantTime(a: string, b: string): boolean {

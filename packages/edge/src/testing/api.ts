@@ -20,6 +20,7 @@ export type OrProblem<T> = T & Problem
 
 export const SITE = { id: 'shop', key: 'pk_test_site_key' } as const
 export const PUSH_KEY = 'push_test_key_of_32_characters__'
+export const ADMIN_KEY = 'admin_test_key_of_32_characters_'
 export const VISITOR_SECRET = 'a visitor secret for tests only'
 
 /** Options of an edge for tests; port and folder are the caller's. */
@@ -28,6 +29,7 @@ export function edgeOptions(cosmos: EdgeOptions['cosmos'], signer: TestSigner): 
     cosmos,
     site: SITE,
     pushKey: PUSH_KEY,
+    adminKey: ADMIN_KEY,
     visitorSecret: VISITOR_SECRET,
     verifyKeys: [signer.publicKey],
     diagnostics: true,
@@ -93,6 +95,16 @@ export class Api {
       ...(body !== undefined && { body }),
       headers: { authorization: `Bearer ${key}` },
     })
+  }
+
+  /** Calls as an operator, with a JSON body. */
+  admin<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    key: string = ADMIN_KEY,
+  ): Promise<Answer<OrProblem<T>>> {
+    return this.push(method, path, body === undefined ? undefined : JSON.stringify(body), key)
   }
 
   models(): Promise<Answer<OrProblem<ModelsResponse>>> {
