@@ -1,4 +1,5 @@
 import { describe } from '../error.ts'
+import { parseCatalogue, type ItemAttributes } from '../item.ts'
 import { ArtifactError } from './errors.ts'
 import { ARTIFACT_FORMAT } from './manifest.ts'
 import { readSafetensors, type Tensor, type TensorData } from './safetensors.ts'
@@ -18,6 +19,11 @@ export interface DeltaHeader {
   readonly bytes: number
   /** Ids of new items; their rows follow the last row there was. */
   readonly items: readonly string[]
+  /**
+   * What the catalogue says of items from now on, all of an item's attributes at once; null: it was deleted, and is in no
+   * list until it comes back.
+   */
+  readonly attributes?: Readonly<Record<string, ItemAttributes | null>>
 }
 
 /** Rows of factors, absolute values. `factors` is [rows, d]. */
@@ -75,7 +81,7 @@ export function joinDelta(jws: string, tensors: Uint8Array): Uint8Array<ArrayBuf
 /** @throws {ArtifactError} `ARTIFACT_MALFORMED`, `ARTIFACT_VERSION_UNSUPPORTED` */
 export function parseDeltaHeader(input: unknown): DeltaHeader {
   const header = (typeof input === 'object' && input !== null ? input : {}) as Record<string, unknown>
-  const { format, epoch, delta, through, created, sha256, bytes, items } = header
+  const { format, epoch, delta, through, created, sha256, bytes, items, attributes } = header
   const natural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1
   if (natural(format) && format > ARTIFACT_FORMAT) {
     throw new ArtifactError(
@@ -99,7 +105,22 @@ export function parseDeltaHeader(input: unknown): DeltaHeader {
       `delta: expected a delta header, received ${describe(JSON.stringify(input))}`,
     )
   }
-  return { format, epoch, delta, through, created, sha256, bytes, items: items as string[] }
+  const known = { format, epoch, delta, through, created, sha256, bytes, items: items as string[] }
+  return attributes === undefined
+    ? known
+    : { ...known, attributes: Object.fromEntries(readCatalogue(attributes, 'delta.attributes')) }
+}
+
+/**
+ * Attributes by item id out of a delta or the `items` file.
+ *
+ * @throws {ArtifactError} `ARTIFACT_MALFORMED`, with every problem in `issues`
+ */
+export function readCatalogue(input: unknown, path: string): ReadonlyMap<string, ItemAttributes | null> {
+  const { catalogue, issues } = parseCatalogue(input, path)
+  if (issues[0] === undefined) return catalogue
+  const more = issues.length === 1 ? '' : `; ${issues.length - 1} more`
+  throw new ArtifactError('ARTIFACT_MALFORMED', `${issues[0].message}${more}`, { issues })
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe } from '../error.ts'
-import { checkTargets } from './delta.ts'
+import type { ItemAttributes } from '../item.ts'
+import { checkTargets, readCatalogue } from './delta.ts'
 import { ArtifactError } from './errors.ts'
 import type { Manifest } from './manifest.ts'
 import { readSafetensors, type Tensor, type TensorData } from './safetensors.ts'
@@ -8,6 +9,8 @@ import { readSafetensors, type Tensor, type TensorData } from './safetensors.ts'
 export interface ModelData {
   /** [N] */
   readonly ids: readonly string[]
+  /** What the catalogue says of items, by id; null: deleted from it. Of some, all or no items. */
+  readonly attributes?: ReadonlyMap<string, ItemAttributes | null>
   /** [N, d], rows of unit length */
   readonly factors: Float32Array
   /** [N, d] */
@@ -47,9 +50,10 @@ export function readModel(
   const { items: n, dim, neighbours: k } = manifest
   const factors = readSafetensors(files.factors)
   const tables = readSafetensors(files.tables)
-  const ids = parseIds(files.items, n)
+  const { ids, attributes } = parseItems(files.items, n)
   return {
     ids,
+    ...(attributes && { attributes }),
     factors: finite('factors', take('factors', factors, 'factors', Float32Array, [n, dim])),
     quantized: take('factors', factors, 'quantized', Int8Array, [n, dim]),
     scales: finite('scales', take('factors', factors, 'scales', Float32Array, [n])),
@@ -87,24 +91,32 @@ export function take<Data extends TensorData>(
   return tensor.data
 }
 
-function parseIds(bytes: Uint8Array, n: number): string[] {
+function parseItems(bytes: Uint8Array, n: number): Pick<ModelData, 'ids' | 'attributes'> {
   let input: unknown
   try {
     input = JSON.parse(new TextDecoder().decode(bytes))
   } catch (cause) {
     throw new ArtifactError('ARTIFACT_MALFORMED', 'items: not JSON', { cause })
   }
-  const ids: unknown = (input as { ids?: unknown } | null)?.ids
+  const { ids, attributes } = (input ?? {}) as Record<string, unknown>
   if (!Array.isArray(ids) || !ids.every((id) => typeof id === 'string' && id.length > 0)) {
     throw new ArtifactError('ARTIFACT_MALFORMED', `items.ids: expected strings, received ${describe(ids)}`)
   }
-  if (ids.length !== n || new Set(ids).size !== n) {
+  const known = new Set<string>(ids)
+  if (ids.length !== n || known.size !== n) {
     throw new ArtifactError(
       'ARTIFACT_SHAPE_MISMATCH',
-      `items.ids: expected ${n} different ids, received ${new Set(ids).size} of ${ids.length}`,
+      `items.ids: expected ${n} different ids, received ${known.size} of ${ids.length}`,
     )
   }
-  return ids as string[]
+  if (attributes === undefined) return { ids: ids as string[] }
+  const catalogue = readCatalogue(attributes, 'items.attributes')
+  for (const id of catalogue.keys()) {
+    if (!known.has(id)) {
+      throw new ArtifactError('ARTIFACT_MALFORMED', `items.attributes: ${describe(id)} is not in items.ids`)
+    }
+  }
+  return { ids: ids as string[], attributes: catalogue }
 }
 
 function finite(name: string, values: Float32Array): Float32Array {

@@ -1,3 +1,4 @@
+export * from './catalogue.ts'
 export * from './encode.ts'
 export * from './features.ts'
 export * from './golden.ts'

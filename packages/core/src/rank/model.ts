@@ -1,8 +1,11 @@
 import { ArtifactError } from '../artifact/errors.ts'
+import { describe } from '../error.ts'
 import { readDelta, type DeltaContent, type DeltaHeader } from '../artifact/delta.ts'
 import type { Manifest } from '../artifact/manifest.ts'
 import { quantizeRows } from '../artifact/quantize.ts'
 import type { ModelData } from '../artifact/read.ts'
+import type { ItemAttributes } from '../item.ts'
+import { Catalogue } from './catalogue.ts'
 import { CONTEXT_NAMES, FEATURE_NAMES } from './features.ts'
 import type { Scanner } from './scan.ts'
 import { topK } from './top-k.ts'
@@ -10,6 +13,8 @@ import { readWeights, type StandardWeights } from './weights.ts'
 
 /** How many popular items are kept in order for lists that know nothing of the visitor. */
 const POPULAR_KEPT = 500
+/** Of the second count in an order by the first: rows without the first come last, in order of the second. */
+const TIE_BREAK = 1e-3
 const MIN_SPARE_ROWS = 256
 
 /**
@@ -22,6 +27,7 @@ export class ServingModel {
   readonly neighbours: number
   readonly weights: StandardWeights | undefined
   readonly scanner: Scanner
+  readonly catalogue: Catalogue = new Catalogue()
   /** Rows in use, N. */
   items: number
   delta = 0
@@ -38,6 +44,7 @@ export class ServingModel {
   readonly #rowOf: Map<string, number>
   #popular: Uint32Array | undefined
   #trending: Uint32Array | undefined
+  #newest: Uint32Array | undefined
 
   /**
    * Takes the arrays of `data` over; their content changes with deltas.
@@ -65,6 +72,7 @@ export class ServingModel {
     this.scanner.factors.set(data.factors)
     this.scanner.quantized.set(data.quantized)
     this.scanner.scales.set(data.scales)
+    for (const [id, attributes] of data.attributes ?? []) this.#setAttributes(id, attributes)
   }
 
   get epoch(): number {
@@ -81,14 +89,32 @@ export class ServingModel {
     return this.#rowOf.get(id)
   }
 
+  /** What the catalogue says of an item; undefined when it says nothing, or has deleted it. */
+  attributesOf(row: number): ItemAttributes | undefined {
+    return this.catalogue.attributesOf(row)
+  }
+
+  /** Whether the item was deleted from the catalogue: it is in no list until it comes back. */
+  isRemoved(row: number): boolean {
+    return this.catalogue.isRemoved(row)
+  }
+
   /** Rows by decayed count, best first, at most 500. */
   get popular(): Uint32Array {
-    return (this.#popular ??= this.#order(this.popularity, this.trend))
+    return (this.#popular ??= this.#order((row) => this.popularity[row]! + TIE_BREAK * this.trend[row]!))
   }
 
   /** Rows by count of the newest time, best first, at most 500. */
   get trending(): Uint32Array {
-    return (this.#trending ??= this.#order(this.trend, this.popularity))
+    return (this.#trending ??= this.#order((row) => this.trend[row]! + TIE_BREAK * this.popularity[row]!))
+  }
+
+  /**
+   * Rows by when they came into the catalogue, newest first, at most 500. Those it says nothing of come after, newest
+   * row first: rows are numbered in the order in which items were first seen.
+   */
+  get newest(): Uint32Array {
+    return (this.#newest ??= this.#order((row) => this.catalogue.addedAt(row) ?? row - this.items))
   }
 
   /**
@@ -109,15 +135,26 @@ export class ServingModel {
       throw new ArtifactError('DELTA_GAP', `delta: expected ${this.delta + 1}, received ${header.delta}`)
     }
     const known = header.items.find((id) => this.#rowOf.has(id))
-    if (known !== undefined || new Set(header.items).size !== header.items.length) {
+    const added = new Set(header.items)
+    if (known !== undefined || added.size !== header.items.length) {
       throw new ArtifactError(
         'ARTIFACT_MALFORMED',
         `delta: ${known === undefined ? 'an item twice' : `item ${known} is not new`}`,
       )
     }
+    const attributes = Object.entries(header.attributes ?? {})
+    const foreign = attributes.find(([id, value]) => value !== null && !this.#rowOf.has(id) && !added.has(id))
+    if (foreign !== undefined) {
+      throw new ArtifactError(
+        'ARTIFACT_MALFORMED',
+        `delta.attributes: ${describe(foreign[0])} is no item of the model, nor one of delta.items`,
+      )
+    }
     const content = readDelta(tensors, this.items + header.items.length, this.dim, this.neighbours)
     this.#append(header.items)
     this.#write(content)
+    for (const [id, value] of attributes) this.#setAttributes(id, value)
+    if (content.popularity !== undefined || attributes.length + header.items.length > 0) this.#forgetOrders()
     this.delta = header.delta
     if (header.through !== null) this.through = header.through
     return true
@@ -156,20 +193,30 @@ export class ServingModel {
       this.srScales[row] = neighbours.scales[index]!
       this.srSums[row] = neighbours.sums[index]!
     })
-    if (popularity === undefined) return
-    popularity.rows.forEach((row, index) => {
+    popularity?.rows.forEach((row, index) => {
       this.popularity[row] = popularity.popularity[index]!
       this.trend[row] = popularity.trend[index]!
     })
-    this.#popular = undefined
-    this.#trending = undefined
   }
 
-  /** A thousandth of the second breaks ties of the first, so that rows without either come last. */
-  #order(first: Float32Array, second: Float32Array): Uint32Array {
-    const scores = new Float32Array(this.items)
-    for (let row = 0; row < this.items; row++) scores[row] = first[row]! + 1e-3 * second[row]!
-    return topK(scores, POPULAR_KEPT)
+  #forgetOrders(): void {
+    this.#popular = undefined
+    this.#trending = undefined
+    this.#newest = undefined
+  }
+
+  #setAttributes(id: string, attributes: ItemAttributes | null): void {
+    const row = this.#rowOf.get(id)
+    // Deleted before anybody clicked it: there is nothing to take out of lists.
+    if (row !== undefined) this.catalogue.set(row, attributes)
+  }
+
+  /** Rows that are in the catalogue, largest value first. */
+  #order(value: (row: number) => number): Uint32Array {
+    const { removed } = this.catalogue
+    const scores = new Float64Array(this.items)
+    for (let row = 0; row < this.items; row++) scores[row] = removed.has(row) ? -Infinity : value(row)
+    return topK(scores, Math.min(POPULAR_KEPT, this.items - removed.size))
   }
 }
 

@@ -152,6 +152,7 @@ export async function rankerInput(
     query = await engine.encode(encoderInput(model, history))
   } while (model.delta !== delta)
   scratch.reset(model.items)
+  for (const row of model.catalogue.removed) scratch.ban(row)
   for (const row of exclude) scratch.ban(row)
   if (candidates === undefined) retrieve(model, history, query, scratch)
   else for (const row of candidates) scratch.add(row)
@@ -187,7 +188,7 @@ export function rankByPopularity(
     query.candidates === undefined
       ? Array.from(order)
       : [...new Set(query.candidates)].sort((a, b) => value[b]! - value[a]! || a - b)
-  const allowed = from.filter((row) => !excluded.has(row))
+  const allowed = from.filter((row) => !excluded.has(row) && !model.isRemoved(row))
   const rows = allowed.slice(0, query.k)
   return {
     rows,

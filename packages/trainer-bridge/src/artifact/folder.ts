@@ -106,6 +106,7 @@ export function modelOf({ manifest, files }: Artifact): TrainedModel {
   const { srItems, srScores, srScales, srSums, popularity, trend } = data
   return {
     ids: data.ids,
+    ...(data.attributes && { attributes: data.attributes }),
     dim: manifest.dim,
     historyLength: manifest.historyLength,
     neighbours: manifest.neighbours,

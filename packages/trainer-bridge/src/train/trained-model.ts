@@ -1,3 +1,4 @@
+import type { ItemAttributes } from '@attune/core'
 import {
   quantizeRows,
   writeSafetensors,
@@ -32,6 +33,8 @@ export interface ValidationMetrics {
 export interface TrainedModel {
   /** [N] */
   readonly ids: readonly string[]
+  /** What the catalogue says of items, by id; null: deleted from it. Handed through to the `items` file. */
+  readonly attributes?: ReadonlyMap<string, ItemAttributes | null>
   readonly dim: number
   readonly historyLength: number
   readonly neighbours: number
@@ -70,6 +73,7 @@ export function modelData(model: TrainedModel): ModelData {
   quantizeRows(model.factors, model.dim, { quantized, scales })
   return {
     ids: model.ids,
+    ...(model.attributes && { attributes: model.attributes }),
     factors: model.factors,
     quantized,
     scales,
@@ -130,7 +134,10 @@ export async function artifactFiles(
       popularity: vector(tables.popularity),
       trend: vector(tables.trend),
     }),
-    items: json({ ids: model.ids }),
+    items: json({
+      ids: model.ids,
+      ...(model.attributes && { attributes: Object.fromEntries(model.attributes) }),
+    }),
     weights: writeSafetensors(weightTensors(weights)),
     encoder: encoderOnnx(weights.encoder),
     ranker: rankerOnnx(weights.ranker, dim),
