@@ -47,11 +47,33 @@ export interface PopularityRows {
   readonly trend: Float32Array
 }
 
+/** Rows of the table of what was bought together, absolute values. `items`, `scores` are [rows, B]. */
+export interface TogetherRows {
+  readonly rows: Uint32Array
+  readonly items: Uint32Array
+  readonly scores: Uint8Array
+  readonly scales: Float32Array
+  /** B */
+  readonly width: number
+}
+
 /** What a delta changes. Values are absolute: applying it twice changes nothing. */
 export interface DeltaContent {
   readonly factors?: FactorRows
   readonly neighbours?: NeighbourRows
   readonly popularity?: PopularityRows
+  readonly together?: TogetherRows
+}
+
+/** The model a delta is meant for. */
+export interface DeltaShape {
+  /** Rows there are once the delta's new items are appended. */
+  readonly items: number
+  readonly dim: number
+  /** K */
+  readonly neighbours: number
+  /** B; absent: the model has no such table yet, and the delta's decides. */
+  readonly together?: number
 }
 
 /** Splits the body of a delta into its JWS and its tensor bytes. @throws {ArtifactError} `ARTIFACT_MALFORMED` */
@@ -126,19 +148,23 @@ export function readCatalogue(input: unknown, path: string): ReadonlyMap<string,
 /**
  * Tensors of a delta → what it changes, every shape and row checked against the model it is meant for.
  *
- * @param items - rows there are once its new items are appended
  * @throws {ArtifactError} `ARTIFACT_MALFORMED`, `ARTIFACT_SHAPE_MISMATCH`
  */
-export function readDelta(bytes: Uint8Array, items: number, dim: number, neighbours: number): DeltaContent {
+export function readDelta(bytes: Uint8Array, shape: DeltaShape): DeltaContent {
+  const { items, dim, neighbours } = shape
   const tensors = readSafetensors(bytes)
-  const take = <Data extends TensorData>(name: string, type: new (n: 0) => Data, shape: number[]): Data => {
+  const take = <Data extends TensorData>(
+    name: string,
+    type: new (n: 0) => Data,
+    expected: number[],
+  ): Data => {
     const tensor = tensors.get(name)
     const received =
       tensor === undefined ? 'nothing' : `${tensor.data.constructor.name} [${tensor.shape.join(', ')}]`
-    if (!(tensor?.data instanceof type) || tensor.shape.join() !== shape.join()) {
+    if (!(tensor?.data instanceof type) || tensor.shape.join() !== expected.join()) {
       throw new ArtifactError(
         'ARTIFACT_SHAPE_MISMATCH',
-        `delta tensor ${name}: expected ${type.name} [${shape.join(', ')}], received ${received}`,
+        `delta tensor ${name}: expected ${type.name} [${expected.join(', ')}], received ${received}`,
       )
     }
     return tensor.data
@@ -164,6 +190,8 @@ export function readDelta(bytes: Uint8Array, items: number, dim: number, neighbo
   const rows = rowsOf('rows')
   const srRows = rowsOf('sr_rows')
   const popularityRows = rowsOf('popularity_rows')
+  const btRows = rowsOf('bt_rows')
+  const width = shape.together ?? Math.max(1, tensors.get('bt_items')?.shape[1] ?? 1)
   return {
     ...(rows && {
       factors: { rows, factors: finite('factors', take('factors', Float32Array, [rows.length, dim])) },
@@ -184,6 +212,15 @@ export function readDelta(bytes: Uint8Array, items: number, dim: number, neighbo
         trend: finite('trend', take('trend', Float32Array, [popularityRows.length])),
       },
     }),
+    ...(btRows && {
+      together: {
+        rows: btRows,
+        items: checkTargets(take('bt_items', Uint32Array, [btRows.length, width]), items),
+        scores: take('bt_scores', Uint8Array, [btRows.length, width]),
+        scales: finite('bt_scales', take('bt_scales', Float32Array, [btRows.length])),
+        width,
+      },
+    }),
   }
 }
 
@@ -201,7 +238,7 @@ export function checkTargets(targets: Uint32Array, items: number): Uint32Array {
 
 /** Tensors of a delta in file order; the inverse of {@link readDelta}. */
 export function deltaTensors(content: DeltaContent, dim: number, neighbours: number): Record<string, Tensor> {
-  const { factors, neighbours: sr, popularity } = content
+  const { factors, neighbours: sr, popularity, together } = content
   const vector = (data: TensorData): Tensor => ({ shape: [data.length], data })
   return {
     ...(factors && {
@@ -219,6 +256,12 @@ export function deltaTensors(content: DeltaContent, dim: number, neighbours: num
       popularity_rows: vector(popularity.rows),
       popularity: vector(popularity.popularity),
       trend: vector(popularity.trend),
+    }),
+    ...(together && {
+      bt_rows: vector(together.rows),
+      bt_items: { shape: [together.rows.length, together.width], data: together.items },
+      bt_scores: { shape: [together.rows.length, together.width], data: together.scores },
+      bt_scales: vector(together.scales),
     }),
   }
 }

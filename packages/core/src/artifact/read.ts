@@ -5,6 +5,18 @@ import { ArtifactError } from './errors.ts'
 import type { Manifest } from './manifest.ts'
 import { readSafetensors, type Tensor, type TensorData } from './safetensors.ts'
 
+/** What was put into a basket or bought in one visit with an item: B partners a row, best first. N items. */
+export interface TogetherTable {
+  /** B */
+  readonly width: number
+  /** [N, B]; `NO_ITEM` where a row has fewer */
+  readonly items: Uint32Array
+  /** [N, B]; `count ≈ scale · score² / 255²` */
+  readonly scores: Uint8Array
+  /** [N] */
+  readonly scales: Float32Array
+}
+
 /** Everything of an epoch but the graphs, as views into the files. N items, d wide, K neighbours. */
 export interface ModelData {
   /** [N] */
@@ -29,6 +41,8 @@ export interface ModelData {
   readonly popularity: Float32Array
   /** [N], counts of the newest time only */
   readonly trend: Float32Array
+  /** Absent where the trainer keeps no such table. */
+  readonly together?: TogetherTable
   /** Weights of the standard encoder and ranker by name; undefined for bring-your-own models. */
   readonly weights: ReadonlyMap<string, Tensor> | undefined
 }
@@ -50,6 +64,7 @@ export function readModel(
   const { items: n, dim, neighbours: k } = manifest
   const factors = readSafetensors(files.factors)
   const tables = readSafetensors(files.tables)
+  const together = readTogether(tables, n)
   const { ids, attributes } = parseItems(files.items, n)
   return {
     ids,
@@ -63,7 +78,29 @@ export function readModel(
     srSums: finite('sr_sums', take('tables', tables, 'sr_sums', Float32Array, [n])),
     popularity: finite('popularity', take('tables', tables, 'popularity', Float32Array, [n])),
     trend: finite('trend', take('tables', tables, 'trend', Float32Array, [n])),
+    ...(together && { together }),
     weights: files.weights === undefined ? undefined : readSafetensors(files.weights),
+  }
+}
+
+function readTogether(tables: ReadonlyMap<string, Tensor>, n: number): TogetherTable | undefined {
+  const width = tables.get('bt_items')?.shape[1]
+  if (width === undefined || width < 1) return undefined
+  return {
+    width,
+    items: checkTargets(take('tables', tables, 'bt_items', Uint32Array, [n, width]), n),
+    scores: take('tables', tables, 'bt_scores', Uint8Array, [n, width]),
+    scales: finite('bt_scales', take('tables', tables, 'bt_scales', Float32Array, [n])),
+  }
+}
+
+/** Tensors of the table, for the `tables` file; the inverse of what {@link readModel} does with them. */
+export function togetherTensors({ width, items, scores, scales }: TogetherTable): Record<string, Tensor> {
+  const n = scales.length
+  return {
+    bt_items: { shape: [n, width], data: items },
+    bt_scores: { shape: [n, width], data: scores },
+    bt_scales: { shape: [n], data: scales },
   }
 }
 

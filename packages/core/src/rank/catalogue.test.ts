@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ArtifactError, parseDeltaHeader, readModel, writeSafetensors } from '../artifact/index.ts'
+import {
+  ArtifactError,
+  deltaTensors,
+  NO_ITEM,
+  parseDeltaHeader,
+  readModel,
+  writeSafetensors,
+} from '../artifact/index.ts'
 import { parseAttributes, type ItemAttributes } from '../item.ts'
 import { buildRandomModel, seededRandom } from '../testing/index.ts'
 import { Catalogue } from './catalogue.ts'
@@ -137,6 +144,32 @@ test('items files with and without attributes are read; one that names a foreign
     ]),
   )
   expect(() => readModel(manifest, files({ ids, attributes: { other: {} } }))).toThrow(/"other"/)
+})
+
+test('a delta brings a table of what is bought together; its rows grow with the model, its width stays', () => {
+  const model = build()
+  expect(model.together).toBeUndefined()
+  const together = {
+    rows: Uint32Array.of(4, 300),
+    items: Uint32Array.of(9, NO_ITEM, 4, 9),
+    scores: Uint8Array.of(255, 0, 255, 128),
+    scales: Float32Array.of(3, 2),
+    width: 2,
+  }
+  const first = writeSafetensors(deltaTensors({ together }, 64, 20))
+  model.apply(delta(1, { items: ['sku-a'], bytes: first.length }), first)
+  const table = model.together ?? expect.unreachable()
+  expect([table.items.slice(8, 10), table.items.slice(600, 602), table.scales[300]]).toEqual([
+    Uint32Array.of(9, NO_ITEM),
+    Uint32Array.of(4, 9),
+    2,
+  ])
+  expect(table.items[0]).toBe(NO_ITEM)
+  const wider = { rows: Uint32Array.of(1), items: new Uint32Array(3), scores: new Uint8Array(3), width: 3 }
+  const second = writeSafetensors(
+    deltaTensors({ together: { ...wider, scales: Float32Array.of(1) } }, 64, 20),
+  )
+  expect(() => model.apply(delta(2, {}), second)).toThrow(/bt_items: expected Uint32Array \[1, 2\]/)
 })
 
 test('any JSON gives attributes or issues, never an exception, and nothing from a prototype', () => {

@@ -1,9 +1,15 @@
 import { ArtifactError } from '../artifact/errors.ts'
 import { describe } from '../error.ts'
-import { readDelta, type DeltaContent, type DeltaHeader } from '../artifact/delta.ts'
+import {
+  NO_ITEM,
+  readDelta,
+  type DeltaContent,
+  type TogetherRows,
+  type DeltaHeader,
+} from '../artifact/delta.ts'
 import type { Manifest } from '../artifact/manifest.ts'
 import { quantizeRows } from '../artifact/quantize.ts'
-import type { ModelData } from '../artifact/read.ts'
+import type { ModelData, TogetherTable } from '../artifact/read.ts'
 import type { ItemAttributes } from '../item.ts'
 import { Catalogue } from './catalogue.ts'
 import { CONTEXT_NAMES, FEATURE_NAMES } from './features.ts'
@@ -41,6 +47,8 @@ export class ServingModel {
   srSums: Float32Array
   popularity: Float32Array
   trend: Float32Array
+  /** What was bought with what; undefined when the trainer keeps no such table. */
+  together: TogetherTable | undefined
   readonly #rowOf: Map<string, number>
   #popular: Uint32Array | undefined
   #trending: Uint32Array | undefined
@@ -68,6 +76,7 @@ export class ServingModel {
     this.srSums = data.srSums
     this.popularity = data.popularity
     this.trend = data.trend
+    this.together = data.together
     this.scanner = makeScanner(manifest.dim, manifest.items + Math.max(MIN_SPARE_ROWS, manifest.items >> 6))
     this.scanner.factors.set(data.factors)
     this.scanner.quantized.set(data.quantized)
@@ -124,13 +133,31 @@ export class ServingModel {
    * @throws {ArtifactError} `DELTA_EPOCH_MISMATCH`, `DELTA_GAP`, `ARTIFACT_MALFORMED`, `ARTIFACT_SHAPE_MISMATCH`
    */
   apply(header: DeltaHeader, tensors: Uint8Array): boolean {
+    if (header.epoch === this.epoch && header.delta <= this.delta) return false
+    const content = this.check(header, tensors)
+    const attributes = Object.entries(header.attributes ?? {})
+    this.#append(header.items)
+    this.#write(content)
+    for (const [id, value] of attributes) this.#setAttributes(id, value)
+    if (content.popularity !== undefined || attributes.length + header.items.length > 0) this.#forgetOrders()
+    this.delta = header.delta
+    if (header.through !== null) this.through = header.through
+    return true
+  }
+
+  /**
+   * Everything {@link apply} checks, nothing changed: a log that took a delta which cannot be applied would stop every
+   * edge that reads it.
+   *
+   * @throws {ArtifactError} as `apply`
+   */
+  check(header: DeltaHeader, tensors: Uint8Array): DeltaContent {
     if (header.epoch !== this.epoch) {
       throw new ArtifactError(
         'DELTA_EPOCH_MISMATCH',
         `delta: expected epoch ${this.epoch}, received ${header.epoch}`,
       )
     }
-    if (header.delta <= this.delta) return false
     if (header.delta !== this.delta + 1) {
       throw new ArtifactError('DELTA_GAP', `delta: expected ${this.delta + 1}, received ${header.delta}`)
     }
@@ -142,22 +169,19 @@ export class ServingModel {
         `delta: ${known === undefined ? 'an item twice' : `item ${known} is not new`}`,
       )
     }
-    const attributes = Object.entries(header.attributes ?? {})
-    const foreign = attributes.find(([id, value]) => value !== null && !this.#rowOf.has(id) && !added.has(id))
-    if (foreign !== undefined) {
+    for (const [id, value] of Object.entries(header.attributes ?? {})) {
+      if (value === null || this.#rowOf.has(id) || added.has(id)) continue
       throw new ArtifactError(
         'ARTIFACT_MALFORMED',
-        `delta.attributes: ${describe(foreign[0])} is no item of the model, nor one of delta.items`,
+        `delta.attributes: ${describe(id)} is no item of the model, nor one of delta.items`,
       )
     }
-    const content = readDelta(tensors, this.items + header.items.length, this.dim, this.neighbours)
-    this.#append(header.items)
-    this.#write(content)
-    for (const [id, value] of attributes) this.#setAttributes(id, value)
-    if (content.popularity !== undefined || attributes.length + header.items.length > 0) this.#forgetOrders()
-    this.delta = header.delta
-    if (header.through !== null) this.through = header.through
-    return true
+    return readDelta(tensors, {
+      items: this.items + header.items.length,
+      dim: this.dim,
+      neighbours: this.neighbours,
+      ...(this.together && { together: this.together.width }),
+    })
   }
 
   #append(ids: readonly string[]): void {
@@ -170,17 +194,19 @@ export class ServingModel {
       this.srSums = grown(this.srSums, capacity)
       this.popularity = grown(this.popularity, capacity)
       this.trend = grown(this.trend, capacity)
+      if (this.together !== undefined) this.together = grownTable(this.together, capacity)
     }
     this.scanner.reserve(items)
     for (const id of ids) {
       const row = this.items++
       this.ids[row] = id
       this.#rowOf.set(id, row)
-      this.srItems.fill(0xffff_ffff, row * this.neighbours, (row + 1) * this.neighbours)
+      this.srItems.fill(NO_ITEM, row * this.neighbours, (row + 1) * this.neighbours)
+      this.together?.items.fill(NO_ITEM, row * this.together.width, (row + 1) * this.together.width)
     }
   }
 
-  #write({ factors, neighbours, popularity }: DeltaContent): void {
+  #write({ factors, neighbours, popularity, together }: DeltaContent): void {
     const { dim, neighbours: k } = this
     factors?.rows.forEach((row, index) => {
       const values = factors.factors.subarray(index * dim, (index + 1) * dim)
@@ -196,6 +222,17 @@ export class ServingModel {
     popularity?.rows.forEach((row, index) => {
       this.popularity[row] = popularity.popularity[index]!
       this.trend[row] = popularity.trend[index]!
+    })
+    if (together !== undefined) this.#writeTogether(together)
+  }
+
+  /** The first rows for a model without the table make it. */
+  #writeTogether({ rows, items, scores, scales, width }: TogetherRows): void {
+    const table = (this.together ??= emptyTable(width, this.popularity.length))
+    rows.forEach((row, index) => {
+      table.items.set(items.subarray(index * width, (index + 1) * width), row * width)
+      table.scores.set(scores.subarray(index * width, (index + 1) * width), row * width)
+      table.scales[row] = scales[index]!
     })
   }
 
@@ -224,6 +261,24 @@ function grown<T extends Float32Array | Uint32Array | Uint8Array>(array: T, leng
   const larger = new (array.constructor as new (length: number) => T)(length)
   larger.set(array)
   return larger
+}
+
+function emptyTable(width: number, capacity: number): TogetherTable {
+  return {
+    width,
+    items: new Uint32Array(width * capacity).fill(NO_ITEM),
+    scores: new Uint8Array(width * capacity),
+    scales: new Float32Array(capacity),
+  }
+}
+
+function grownTable({ width, items, scores, scales }: TogetherTable, capacity: number): TogetherTable {
+  return {
+    width,
+    items: grown(items, capacity * width),
+    scores: grown(scores, capacity * width),
+    scales: grown(scales, capacity),
+  }
 }
 
 function checkNames(what: string, received: readonly string[], known: readonly string[]): void {

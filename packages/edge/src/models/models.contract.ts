@@ -386,6 +386,25 @@ export function describeModels(start: StartEdge): void {
       async () => put(3, await buildDelta(signer, first.manifest, 3, popular(1), { items: ['item-1'] })),
     ],
     [
+      'with attributes of an item that is not known',
+      422,
+      'ARTIFACT_MALFORMED',
+      async () =>
+        put(3, await buildDelta(signer, first.manifest, 3, popular(1), { attributes: { nobody: {} } })),
+    ],
+    [
+      'with attributes that are none',
+      422,
+      'ARTIFACT_MALFORMED',
+      async () =>
+        put(
+          3,
+          await buildDelta(signer, first.manifest, 3, popular(1), {
+            attributes: { 'item-1': JSON.parse('{"stock":"many"}') as object } as never,
+          }),
+        ),
+    ],
+    [
       'whose tensors are of another width',
       422,
       'ARTIFACT_SHAPE_MISMATCH',

@@ -1,12 +1,5 @@
 import { describe, type ModelsResponse, type ServingState } from '@attune/core'
-import {
-  ArtifactError,
-  parseGolden,
-  readDelta,
-  readModel,
-  type DeltaHeader,
-  type Manifest,
-} from '@attune/core/artifact'
+import { ArtifactError, parseGolden, readModel, type DeltaHeader, type Manifest } from '@attune/core/artifact'
 import { CandidateSet, checkGolden, coreEngine, ServingModel, type Scanner } from '@attune/core/rank'
 import type { Log } from '../app.ts'
 import { Epoch, type Current } from '../serve/current.ts'
@@ -143,12 +136,8 @@ export class Models {
     if (delta > model.delta + 1) {
       throw new ArtifactError('DELTA_GAP', `delta: expected ${model.delta + 1}, received ${delta}`)
     }
-    const known = header.items.find((id) => model.rowOf(id) !== undefined)
-    if (known !== undefined || new Set(header.items).size !== header.items.length) {
-      throw new ArtifactError('ARTIFACT_MALFORMED', `delta ${delta}: items that are not new, or one twice`)
-    }
     // Everything `apply` checks is checked before the log takes it: a log with a bad delta would stop every isolate.
-    readDelta(tensors, model.items + header.items.length, model.dim, model.neighbours)
+    model.check(header, tensors)
     const result = await store.appendDelta(epoch, delta, body)
     if (result === 'stored' && model.delta === delta - 1) this.#apply(model, header, tensors)
     else await this.#look()
