@@ -3,9 +3,10 @@ import { Hono, type Context } from 'hono'
 import type { Config, Site } from './config.ts'
 import type { Batches } from './cosmos/batches.ts'
 import type { Regions } from './cosmos/regions.ts'
+import type { Catalogue } from './cosmos/catalogue.ts'
 import type { VisitorData } from './cosmos/visitor-data.ts'
 import { cors } from './middleware/cors.ts'
-import { pushKey, siteKey } from './middleware/keys.ts'
+import { adminKey, pushKey, siteKey } from './middleware/keys.ts'
 import { measure } from './middleware/measure.ts'
 import { onError, onNotFound } from './middleware/problem.ts'
 import { limitKeyAndAddress, type RateLimiter } from './middleware/rate-limit.ts'
@@ -14,6 +15,7 @@ import type { Metrics } from './metrics.ts'
 import type { Models } from './models/models.ts'
 import { postEvents } from './routes/events.ts'
 import { getHealth, getMetrics, getReady } from './routes/health.ts'
+import { getItem, putItems } from './routes/items.ts'
 import { getModels, putDelta, putEpoch, putFile } from './routes/models.ts'
 import { postRank } from './routes/rank.ts'
 import { postDelete, postExport, postVisitors } from './routes/visitors.ts'
@@ -39,6 +41,7 @@ export interface AppDeps {
   readonly host: 'node' | 'workerd'
   readonly batches: Batches
   readonly visitorData: VisitorData
+  readonly catalogue: Catalogue
   readonly regions: Regions
   readonly models: Models
   readonly visitors: Visitors
@@ -76,6 +79,10 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.post('/v1/visitors/delete', page, limited, (c) => postDelete(deps, c))
   app.post('/v1/events', page, limited, (c) => postEvents(deps, c))
   app.post('/v1/rank', page, limited, (c) => postRank(deps, c))
+
+  const operator = adminKey(deps.config)
+  app.put('/v1/items', operator, (c) => putItems(deps, c))
+  app.get('/v1/items/:id', operator, (c) => getItem(deps, c))
 
   app.use('/v1/models', pushKey(deps.config))
   app.use('/v1/models/*', pushKey(deps.config))

@@ -2,6 +2,7 @@ import { WasmScanner, type ScanExports } from '@attune/core/rank'
 import type { AppDeps, Log } from './app.ts'
 import type { Config } from './config.ts'
 import { Batches } from './cosmos/batches.ts'
+import { Catalogue } from './cosmos/catalogue.ts'
 import { Regions } from './cosmos/regions.ts'
 import { createCosmosFetch } from './cosmos/request.ts'
 import { VisitorData } from './cosmos/visitor-data.ts'
@@ -47,6 +48,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
     host: host.name,
     batches: new Batches(config.cosmos, regions, cosmosFetch),
     visitorData: new VisitorData(config.cosmos, regions, cosmosFetch),
+    catalogue: new Catalogue(config.cosmos, regions, cosmosFetch),
     regions,
     models,
     visitors: createVisitors(config.visitorSecrets, (bytes) => crypto.getRandomValues(bytes)),

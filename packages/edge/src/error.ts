@@ -11,6 +11,9 @@ export type EdgeErrorCode =
   | 'EVENTS_MALFORMED' // the body is not an events request
   | 'EVENTS_REJECTED' // no event of the batch is good
   | 'RANK_MALFORMED' // the body is not a rank request
+  | 'ITEMS_MALFORMED' // the body is not an items request
+  | 'ITEMS_REJECTED' // no item of the request is good
+  | 'ITEM_UNKNOWN' // not in the catalogue
   | 'VISITORS_MALFORMED' // the body is not a visitors request
   | 'VISITOR_FORGED' // not a handle this edge gave out for this site
   | 'RATE_LIMITED' // too many requests of this key, visitor or address

@@ -1,3 +1,4 @@
+import { base64url } from './base64url.ts'
 import { EdgeError } from './error.ts'
 
 const ID_BYTES = 16
@@ -76,13 +77,6 @@ export function createVisitors(
 
 function forged(): EdgeError {
   return new EdgeError('VISITOR_FORGED', 'visitor: expected a handle from POST /v1/visitors of this site')
-}
-
-function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
 }
 
 /** Both 22 characters; compared without an early exit. */

@@ -22,6 +22,9 @@ const EDGE_PROBLEMS: Readonly<Record<EdgeErrorCode, Entry>> = {
   EVENTS_MALFORMED: [400, 'Events were not understood'],
   EVENTS_REJECTED: [422, 'No event was good'],
   RANK_MALFORMED: [400, 'The rank request was not understood'],
+  ITEMS_MALFORMED: [400, 'Items were not understood'],
+  ITEMS_REJECTED: [422, 'No item was good'],
+  ITEM_UNKNOWN: [404, 'The catalogue has no such item'],
   VISITORS_MALFORMED: [400, 'The visitors request was not understood'],
   VISITOR_FORGED: [403, 'The visitor handle was not given out here'],
   RATE_LIMITED: [429, 'Too many requests'],
@@ -53,18 +56,22 @@ const DEFAULT_RETRY_S = 1
 
 /** Every error → `application/problem+json`. What is not an error of ours is logged and told as `INTERNAL`. */
 export const onError: ErrorHandler<AppEnv> = (error, c) => {
-  if (isTransient(error)) {
-    const seconds = Math.max(DEFAULT_RETRY_S, Math.ceil((error.retryAfterMs ?? 0) / 1_000))
+  const state = error instanceof WithState ? error.state : undefined
+  const store = error instanceof WithState ? error.cause : error
+  if (isTransient(store)) {
+    const seconds = Math.max(DEFAULT_RETRY_S, Math.ceil((store.retryAfterMs ?? 0) / 1_000))
     c.header('retry-after', String(seconds))
     c.var.log('warn', 'store unavailable', {
-      code: error.code,
-      status: error.status,
-      substatus: error.substatus,
+      code: store.code,
+      status: store.status,
+      substatus: store.substatus,
     })
     return problem(
       c,
       'STORE_UNAVAILABLE',
-      `the store could not be used (${error.code}); try again in ${seconds} s`,
+      `the store could not be used (${store.code}); try again in ${seconds} s`,
+      [],
+      state,
     )
   }
   if (error instanceof SessionTokenError)
@@ -78,13 +85,7 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
   }
   if (error instanceof CodedError && PROBLEMS.has(error.code)) {
     if (error.code === 'MODEL_MISSING') c.header('retry-after', String(DEFAULT_RETRY_S))
-    return problem(
-      c,
-      error.code,
-      error.message,
-      error.issues,
-      error instanceof WithState ? error.state : undefined,
-    )
+    return problem(c, error.code, error.message, error.issues, state)
   }
   c.var.log('error', 'request failed', {
     error: error instanceof Error ? (error.stack ?? error.message) : describe(error),
@@ -95,7 +96,7 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
 export const onNotFound: NotFoundHandler<AppEnv> = (c) =>
   problem(c, 'ROUTE_UNKNOWN', `${c.req.method} ${new URL(c.req.url).pathname.slice(0, 100)}: no such route`)
 
-/** An artifact error that also says what is being served, so that a trainer knows where to go on. */
+/** An error that also says how far it came or what is being served, so that the caller knows where to go on. */
 export class WithState extends CodedError {
   override readonly name = 'WithState'
   readonly state: Readonly<Record<string, unknown>>

@@ -1,0 +1,4 @@
+import { startWorkerdEdge } from './host/workerd.ts'
+import { describeItems } from './items.contract.ts'
+
+describeItems(startWorkerdEdge)
