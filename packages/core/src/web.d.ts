@@ -11,3 +11,5 @@ declare const crypto: {
     digest(algorithm: 'SHA-256', bytes: ArrayBuffer | ArrayBufferView): Promise<ArrayBuffer>
   }
 }
+declare function atob(base64: string): string
+declare function btoa(bytes: string): string

@@ -1,5 +1,6 @@
 import type { Issue } from './error.ts'
 import type { EventKind, TrackedEvent } from './event/event.ts'
+import type { HistoryKind } from './event/history.ts'
 
 // Wire protocol version 1: docs/wire-protocol.md.
 
@@ -43,6 +44,8 @@ export interface RankRequest {
   readonly exclude?: readonly string[]
   readonly recent?: readonly TrackedEvent[]
   readonly history?: 'full' | 'recent'
+  /** Also hand out what the page needs to put the list in order by itself. */
+  readonly device?: boolean
 }
 
 export interface RankedItem {
@@ -54,6 +57,26 @@ export interface RankedItem {
 
 /** Who computed the scores: ONNX graphs, core's TypeScript, or nobody (lists that need no model of the visitor). */
 export type EngineName = 'ort' | 'core' | 'none'
+
+/** Candidates of one list that a page may hold. */
+export const MAX_DEVICE_CANDIDATES = 200
+
+/** What a page needs to put a list in order by itself, with core's encoder and ranker: `packDevice`, `unpackDevice`. */
+export interface DeviceList {
+  /** SHA-256 of the epoch's weights: they are at `GET /v1/weights/{sha256}`. */
+  readonly weights: string
+  /** First the `candidates` of the list, then items of the history; the first `rows` of them have data. */
+  readonly ids: readonly string[]
+  readonly candidates: number
+  readonly rows: number
+  readonly dim: number
+  /** Sequential rules from one of the rows to one of the candidates. */
+  readonly links: number
+  /** What the list was ranked from, oldest first. */
+  readonly steps: readonly (readonly [item: string, kind: HistoryKind, at: number])[]
+  /** Base64; its layout is in docs/wire-protocol.md. */
+  readonly data: string
+}
 
 export interface RankDiagnostics {
   readonly historyMs: number
@@ -74,6 +97,7 @@ export interface RankResponse {
   readonly fresh: boolean
   readonly session?: string
   readonly items: readonly RankedItem[]
+  readonly device?: DeviceList
   readonly diagnostics?: RankDiagnostics
 }
 

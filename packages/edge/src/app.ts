@@ -18,6 +18,7 @@ import { getHealth, getMetrics, getReady } from './routes/health.ts'
 import { getItem, putItems } from './routes/items.ts'
 import { getModels, putDelta, putEpoch, putFile } from './routes/models.ts'
 import { postRank } from './routes/rank.ts'
+import { getWeights } from './routes/weights.ts'
 import { postDelete, postExport, postVisitors } from './routes/visitors.ts'
 import type { Visitors } from './visitor.ts'
 
@@ -79,6 +80,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.post('/v1/visitors/delete', page, limited, (c) => postDelete(deps, c))
   app.post('/v1/events', page, limited, (c) => postEvents(deps, c))
   app.post('/v1/rank', page, limited, (c) => postRank(deps, c))
+  app.get('/v1/weights/:sha256', page, limited, (c) => getWeights(deps, c))
 
   const operator = adminKey(deps.config)
   app.put('/v1/items', operator, (c) => putItems(deps, c))

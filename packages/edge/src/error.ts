@@ -17,6 +17,7 @@ export type EdgeErrorCode =
   | 'VISITORS_MALFORMED' // the body is not a visitors request
   | 'VISITOR_FORGED' // not a handle this edge gave out for this site
   | 'RATE_LIMITED' // too many requests of this key, visitor or address
+  | 'WEIGHTS_UNKNOWN' // not those of the epoch being served
   | 'MODEL_MISSING' // no epoch to rank with
   | 'STORE_UNAVAILABLE' // Cosmos throttles, is down or too slow
   | 'PATH_MALFORMED' // a path parameter is not what it should be

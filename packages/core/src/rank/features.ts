@@ -1,4 +1,4 @@
-import type { ServingModel } from './model.ts'
+import type { Scanner } from './scan.ts'
 
 /**
  * The ranker's features of a candidate, in order; one definition for training and serving. Counts of the table of
@@ -39,6 +39,21 @@ export interface HistoryRows {
   readonly visitStart: number
 }
 
+/** What features are computed from: a whole model, or the rows of it that a page holds. */
+export interface FeatureTables {
+  readonly dim: number
+  /** [N, d] */
+  readonly factors: Float32Array
+  readonly scanner: Pick<Scanner, 'dots'>
+  readonly neighbours: number
+  readonly srItems: Uint32Array
+  readonly srScores: Uint8Array
+  readonly srScales: Float32Array
+  readonly srSums: Float32Array
+  readonly popularity: Float32Array
+  readonly trend: Float32Array
+}
+
 /** Small probabilities and counts spread out: log(1 + 1000·p). */
 const spread = (probability: number): number => Math.log1p(probability * 1_000)
 
@@ -55,7 +70,7 @@ const DECAYS = Float64Array.from({ length: NEIGHBOUR_STEPS }, (_, back) => Math.
  * @returns context `[c]`
  */
 export function computeFeatures(
-  model: ServingModel,
+  model: FeatureTables,
   history: HistoryRows,
   rows: Uint32Array,
   placeOf: (row: number) => number,
@@ -128,7 +143,7 @@ export function computeFeatures(
 
 /** Cosines `[n, used]` of candidates to the last steps, newest first. O(n·used·d). */
 function lastCosines(
-  { dim, factors, scanner }: ServingModel,
+  { dim, factors, scanner }: FeatureTables,
   steps: readonly number[],
   used: number,
   rows: Uint32Array,

@@ -52,7 +52,7 @@ export interface Ranked {
 }
 
 /** History → rows of the model: unknown items left out, newest 50 kept. */
-export function toRows(model: ServingModel, history: readonly HistoryItem[]): HistoryRows {
+export function toRows(model: Pick<ServingModel, 'rowOf'>, history: readonly HistoryItem[]): HistoryRows {
   const known = history.filter((step) => model.rowOf(step.item) !== undefined).slice(-MAX_HISTORY_STEPS)
   const newest = known.at(-1)?.at ?? 0
   return {
@@ -68,7 +68,12 @@ function kindIndex(kind: HistoryKind): number {
 }
 
 /** The encoder's input for a history of rows, right aligned. */
-export function encoderInput(model: ServingModel, history: HistoryRows): EncoderInput {
+export function encoderInput(
+  model: Pick<ServingModel, 'dim' | 'factors'> & {
+    readonly manifest: { readonly historyLength: number }
+  },
+  history: HistoryRows,
+): EncoderInput {
   const { dim, factors } = model
   const length = model.manifest.historyLength
   const input = {

@@ -200,16 +200,28 @@ export class TypeScriptScanner implements Scanner {
   }
 
   dots(rows: Uint32Array, vectors: Float32Array): Float32Array {
-    const dim = this.#dim
-    const many = countVectors(vectors, dim)
-    return Float32Array.from({ length: rows.length * many }, (_, at) => {
-      const from = rows[Math.floor(at / many)]! * dim
-      const vector = (at % many) * dim
-      let sum = 0
-      for (let c = 0; c < dim; c++) sum += this.factors[from + c]! * vectors[vector + c]!
-      return sum
-    })
+    countVectors(vectors, this.#dim)
+    return dotRows(this.factors, this.#dim, rows, vectors)
   }
+}
+
+/** {@link Scanner.dots} over any `[N, d]`. */
+export function dotRows(
+  factors: Float32Array,
+  dim: number,
+  rows: Uint32Array,
+  vectors: Float32Array,
+): Float32Array {
+  const many = vectors.length / dim
+  const out = new Float32Array(rows.length * many)
+  for (let at = 0; at < out.length; at++) {
+    const from = rows[Math.floor(at / many)]! * dim
+    const vector = (at % many) * dim
+    let sum = 0
+    for (let c = 0; c < dim; c++) sum += factors[from + c]! * vectors[vector + c]!
+    out[at] = sum
+  }
+  return out
 }
 
 /** @throws {CodedError} `SCAN_VECTORS_MISSHAPEN` */

@@ -29,6 +29,7 @@ const EDGE_PROBLEMS: Readonly<Record<EdgeErrorCode, Entry>> = {
   VISITOR_FORGED: [403, 'The visitor handle was not given out here'],
   RATE_LIMITED: [429, 'Too many requests'],
   MODEL_MISSING: [503, 'There is no model to rank with'],
+  WEIGHTS_UNKNOWN: [404, 'There are no such weights'],
   STORE_UNAVAILABLE: [503, 'The store does not take requests now'],
   PATH_MALFORMED: [400, 'The path was not understood'],
   ROUTE_UNKNOWN: [404, 'There is nothing here'],

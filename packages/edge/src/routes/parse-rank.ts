@@ -29,6 +29,7 @@ export interface ParsedRankRequest {
   readonly exclude: readonly string[]
   readonly recent: readonly TrackedEvent[]
   readonly history: 'full' | 'recent'
+  readonly device: boolean
 }
 
 const MAX_HANDLE_LENGTH = 200
@@ -90,6 +91,8 @@ export function parseRank(input: object, now: number): ParsedRankRequest {
     fail('k', `1 to ${MAX_LIST_LENGTH}`, k)
   const recent = readRecent(field(input, 'recent'), now, issues)
   const history = oneOf('history', ['full', 'recent'] as const, 'full')
+  const device = field(input, 'device') ?? false
+  if (typeof device !== 'boolean') fail('device', 'true or false', device)
   const session = readSession(field(input, 'session'), issues)
   if (issues.length > 0) {
     throw new EdgeError(
@@ -112,6 +115,7 @@ export function parseRank(input: object, now: number): ParsedRankRequest {
     exclude,
     recent,
     history,
+    device: device === true,
   }
 }
 

@@ -1,10 +1,12 @@
 import {
   disliked,
   formatSessionToken,
+  MAX_DEVICE_CANDIDATES,
   mergeSessionTokens,
   parseSessionToken,
   toHistory,
   uuidv7,
+  type DeviceList,
   type EngineName,
   type HistoryItem,
   type Random,
@@ -15,6 +17,7 @@ import {
 import {
   explain,
   MAX_HISTORY_STEPS,
+  packDevice,
   rankByPopularity,
   rankHistory,
   toRows,
@@ -62,9 +65,8 @@ export async function rank(
   const { model, scratch } = epoch
   const events: readonly TrackedEvent[] =
     request.recent.length === 0 ? stored.events : [...request.recent, ...stored.events]
-  const steps = historyFor(request, events, deps.now())
-    .filter((step) => model.rowOf(step.item) !== undefined)
-    .slice(-MAX_HISTORY_STEPS)
+  const history = historyFor(request, events, deps.now())
+  const steps = history.filter((step) => model.rowOf(step.item) !== undefined).slice(-MAX_HISTORY_STEPS)
   const { rows: candidates, unknown } = candidateRows(epoch, request)
   const query = {
     history: steps,
@@ -78,6 +80,7 @@ export async function rank(
       : await rankHistory(model, query, engine, scratch)
   const items = describeItems(epoch, ranked, steps)
   for (const id of unknown.slice(0, Math.max(0, request.k - items.length))) items.push({ id, score: null })
+  const device = deviceList(epoch, request, history, query, ranked)
   const done = deps.elapsed()
   record(deps.metrics, stored, ranked.engine, read - started, done - read)
   const session = newest(request.session, stored.session)
@@ -90,6 +93,7 @@ export async function rank(
     fresh: stored.fresh,
     ...(session !== undefined && { session }),
     items,
+    ...(device && { device }),
     ...(deps.diagnostics && {
       diagnostics: {
         historyMs: round(read - started),
@@ -149,6 +153,25 @@ function excludedRows(
   const ids = [...request.exclude, ...disliked(events)]
   if (request.strategy === 'similar' && request.item !== undefined) ids.push(request.item)
   return ids.flatMap((id) => model.rowOf(id) ?? [])
+}
+
+/**
+ * What the page may order by itself: the candidates, as the ranker saw them, or where those are too many the list. Lists
+ * that do not follow the visitor, and bring-your-own models, have none.
+ */
+function deviceList(
+  { model }: Epoch,
+  { device, strategy }: ParsedRankRequest,
+  history: readonly HistoryItem[],
+  { candidates, exclude }: { readonly candidates?: readonly number[]; readonly exclude: readonly number[] },
+  ranked: Ranked,
+): DeviceList | undefined {
+  const weights = model.weights && model.manifest.files.weights?.sha256
+  if (!device || strategy !== 'for-you' || weights === undefined) return undefined
+  const unwanted = new Set(exclude)
+  const given = [...new Set(candidates)].filter((row) => !unwanted.has(row))
+  const fits = candidates !== undefined && given.length <= MAX_DEVICE_CANDIDATES
+  return packDevice(model, weights, fits ? given : ranked.rows, history)
 }
 
 /** Rows → ids with the step that speaks loudest for each; lists that know no visitor give no reasons. */

@@ -1,0 +1,170 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { TrackedEvent } from '../event/event.ts'
+import { toHistory } from '../event/history.ts'
+import { buildRandomModel } from '../testing/model.ts'
+import { seededRandom } from '../testing/random.ts'
+import { keepRow, packDevice, packWeights, rankOnDevice, unpackDevice, unpackWeights } from './device.ts'
+import { ServingModel } from './model.ts'
+import { coreEngine, MAX_HISTORY_STEPS, rankHistory } from './pipeline.ts'
+import { CandidateSet } from './retrieve.ts'
+import { TypeScriptScanner } from './scan.ts'
+
+const NOW = 1_790_000_000_000
+/** Half precision moves scores of these models by less. */
+const TIE = 0.02
+
+function world(items = 120) {
+  const { manifest, data } = buildRandomModel(seededRandom(3), { items, neighbours: 30 })
+  const model = new ServingModel(manifest, data, (dim, capacity) => new TypeScriptScanner(dim, capacity))
+  if (model.weights === undefined) throw new Error('no weights')
+  const device = unpackWeights(packWeights(model.weights).buffer)
+  if (device === undefined) throw new Error('weights were not understood')
+  return { model, weights: model.weights, device, scratch: new CandidateSet() }
+}
+const one = world()
+
+/** What the edge answers for these events and candidates. */
+async function onEdge(
+  events: readonly TrackedEvent[],
+  candidates: readonly number[],
+  exclude: number[] = [],
+) {
+  const { model, weights, scratch } = one
+  const history = toHistory(events, 2 * MAX_HISTORY_STEPS)
+  const query = { history, candidates, exclude, k: candidates.length }
+  const { rows, scores } = await rankHistory(model, query, coreEngine(weights), scratch)
+  return { ids: rows.map((row) => model.ids[row] ?? ''), scores }
+}
+
+/** The order, but for pairs whose scores are so near that half precision may turn them round. */
+function expectSameOrder(
+  received: readonly { id: string; score: number }[],
+  expected: { ids: readonly string[]; scores: readonly number[] },
+) {
+  const scoreOf = new Map(expected.ids.map((id, place) => [id, expected.scores[place] ?? Number.NaN]))
+  expect(received.map(({ id }) => id).toSorted()).toEqual(expected.ids.toSorted())
+  for (const [place, { id, score }] of received.entries()) {
+    expect(Math.abs(score - (scoreOf.get(id) ?? Number.NaN)), id).toBeLessThan(TIE)
+    const before = received[place - 1]
+    if (before) expect(scoreOf.get(id)).toBeLessThan((scoreOf.get(before.id) ?? Number.NaN) + TIE)
+  }
+}
+
+const event = fc.record({
+  id: fc.uuid(),
+  kind: fc.constantFrom<TrackedEvent['kind'][]>(
+    'click',
+    'view',
+    'add-to-cart',
+    'purchase',
+    'like',
+    'impression',
+    'custom:zoom',
+  ),
+  item: fc.integer({ min: 0, max: 124 }).map((row) => `item-${row}`), // five of them in no model
+  at: fc.integer({ min: NOW - 3 * 3_600_000, max: NOW }),
+})
+
+test('whatever was done before and since: the order on the device is that of rankHistory, scores within half precision', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(fc.integer({ min: 0, max: 119 }), { minLength: 2, maxLength: 40 }),
+      fc.uniqueArray(event, { maxLength: 30, selector: ({ at }) => at }),
+      fc.uniqueArray(fc.nat(), { maxLength: 6 }),
+      async (candidates, before, clicks) => {
+        const { model, device } = one
+        const list = packDevice(model, 'digest', candidates, toHistory(before, 2 * MAX_HISTORY_STEPS))
+        const since = clicks.map((click, index): TrackedEvent => ({
+          id: `later-${index}`,
+          kind: 'click',
+          item: model.ids[candidates[click % candidates.length] ?? 0] ?? '',
+          at: NOW + 1 + index,
+        }))
+        // As over the wire; events that the list was ranked from are told again.
+        const wired = JSON.parse(JSON.stringify(list)) as typeof list
+        const told = [...before.slice(-5), ...since]
+        const expected = await onEdge([...before, ...since], candidates)
+        expectSameOrder(rankOnDevice(unpackDevice(wired), wired, told, device), expected)
+      },
+    ),
+    { numRuns: 150 },
+  )
+})
+
+test('with float32 factors and weights the scores are those of rankHistory to the last bit but summation order', async () => {
+  const { model, weights } = one
+  const candidates = Array.from({ length: 30 }, (_, row) => 3 * row)
+  const events = [5, 9, 0, 3].map((row, index): TrackedEvent => ({
+    id: `${index}`,
+    kind: 'click',
+    item: `item-${row}`,
+    at: NOW + index * 60_000,
+  }))
+  const list = packDevice(model, 'digest', candidates, toHistory(events, 100))
+  const unpacked = unpackDevice(list)
+  for (const [row, id] of list.ids.entries()) {
+    const from = (model.rowOf(id) ?? 0) * model.dim
+    unpacked.factors.set(model.factors.subarray(from, from + model.dim), row * model.dim)
+  }
+  const expected = await onEdge(events, candidates)
+  const received = rankOnDevice(unpacked, list, [], weights)
+  expect(received.map(({ id }) => id)).toEqual(expected.ids)
+  for (const [place, { score }] of received.entries())
+    expect(score).toBeCloseTo(expected.scores[place] ?? 0, 6)
+})
+
+test('a disliked candidate is left out, a later like brings it back', async () => {
+  const { model, device } = one
+  const list = packDevice(model, 'digest', [1, 2, 3], [])
+  const say = (kind: 'like' | 'dislike', at: number): TrackedEvent => ({ id: kind, kind, item: 'item-2', at })
+  const ids = (events: TrackedEvent[]) =>
+    rankOnDevice(unpackDevice(list), list, events, device).map(({ id }) => id)
+  expect(ids([say('dislike', NOW)]).toSorted()).toEqual(['item-1', 'item-3'])
+  expect(ids([say('dislike', NOW), say('like', NOW + 1)])).toHaveLength(3)
+})
+
+test('an item kept from an earlier list counts as if it were in this one, but for rules that start at it', async () => {
+  const { model, device } = one
+  // No rule leads from this item to the candidates, so nothing is lost.
+  const far = 77
+  const targets = new Set(model.srItems.subarray(far * model.neighbours, (far + 1) * model.neighbours))
+  const candidates = Array.from({ length: 60 }, (_, row) => row).filter((row) => !targets.has(row))
+  const kept = keepRow(unpackDevice(packDevice(model, 'digest', [far], [])), `item-${far}`)
+  if (kept === undefined) throw new Error('not kept')
+  const list = packDevice(model, 'digest', candidates, [])
+  const click: TrackedEvent = { id: 'x', kind: 'click', item: `item-${far}`, at: NOW }
+  const received = rankOnDevice(unpackDevice(list, [kept]), list, [click], device)
+  expectSameOrder(received, await onEdge([click], candidates))
+  const without = rankOnDevice(unpackDevice(list), list, [click], device)
+  expect(without.map(({ id }) => id)).not.toEqual(received.map(({ id }) => id))
+})
+
+test('weights for another ranker, cut off or empty are not understood; theirs are within half precision', () => {
+  const packed = packWeights(one.weights)
+  expect(unpackWeights(packed.slice(0, -2).buffer)).toBeUndefined()
+  expect(unpackWeights(new ArrayBuffer(0))).toBeUndefined()
+  const other = packed.slice()
+  new Uint32Array(other.buffer)[2] = 16
+  expect(unpackWeights(other.buffer)).toBeUndefined()
+  expect(one.device.ranker).toEqual(one.weights.ranker)
+  one.weights.encoder.w3.forEach((value, at) =>
+    expect(Math.abs((one.device.encoder.w3[at] ?? Number.NaN) - value)).toBeLessThanOrEqual(
+      Math.abs(value) / 2_048 + 2 ** -25,
+    ),
+  )
+})
+
+test('a list takes 145 bytes an item and 3 a rule, a third more as text; weights of d = 64 take 38 KB', () => {
+  const { model } = one
+  const list = packDevice(
+    model,
+    'digest',
+    Array.from({ length: 50 }, (_, row) => row),
+    [],
+  )
+  // 50 · (16 + 128 + 1) bytes and 3 for each rule, a third more in base64
+  expect(list.data).toHaveLength(Math.ceil((50 * 145 + 3 * list.links) / 3) * 4)
+  // header, 1 + 6 + 3·17 + 32·17 + 2·32 floats, 16·64 + 4·64² + 2·64 halves
+  expect(packWeights(one.weights)).toHaveLength(16 + 4 * 666 + 2 * 17_536)
+})

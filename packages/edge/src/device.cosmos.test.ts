@@ -1,0 +1,4 @@
+import { describeDevice } from './device.contract.ts'
+import { startNodeEdge } from './node.ts'
+
+describeDevice(startNodeEdge)

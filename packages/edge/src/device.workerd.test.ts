@@ -1,0 +1,4 @@
+import { describeDevice } from './device.contract.ts'
+import { startWorkerdEdge } from './host/workerd.ts'
+
+describeDevice(startWorkerdEdge)

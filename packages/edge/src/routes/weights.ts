@@ -1,0 +1,31 @@
+import { packWeights, type ServingModel } from '@attune/core/rank'
+import type { Context } from 'hono'
+import type { AppDeps, AppEnv } from '../app.ts'
+import { EdgeError } from '../error.ts'
+
+/** Named by their digest, so they never change: browsers and caches in between may keep them for ever. */
+const FOREVER = 'public, max-age=31536000, immutable'
+
+const packed = new WeakMap<ServingModel, Uint8Array<ArrayBuffer>>()
+
+/**
+ * `GET /v1/weights/{sha256}`: encoder and ranker of the epoch being served, for pages that rank on the device.
+ *
+ * @throws {EdgeError} `WEIGHTS_UNKNOWN` for any other
+ */
+export async function getWeights(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
+  const epoch = await deps.models.epoch((work) => {
+    c.executionCtx.waitUntil(work)
+  })
+  const model = epoch?.model
+  const weights = model?.weights
+  if (
+    model === undefined ||
+    weights === undefined ||
+    c.req.param('sha256') !== model.manifest.files.weights?.sha256
+  )
+    throw new EdgeError('WEIGHTS_UNKNOWN', 'these are not the weights of the epoch being served')
+  let bytes = packed.get(model)
+  if (bytes === undefined) packed.set(model, (bytes = packWeights(weights)))
+  return c.body(bytes, 200, { 'content-type': 'application/octet-stream', 'cache-control': FOREVER })
+}
