@@ -9,8 +9,14 @@ param zoneRedundant bool
   'manual'
 ])
 param throughputMode string
+
+@description('RU/s of events, where every click and every history is.')
 param maxRu int
 param fixedRu int
+
+@description('RU/s of each of the others.')
+param otherMaxRu int
+param otherFixedRu int
 
 @description('Vault that the account keys are put into; they appear in no file and no output.')
 param vaultName string
@@ -26,6 +32,7 @@ param logsId string
 // Checked against CONTAINERS of packages/core/src/storage.ts: the code's definitions are the only ones.
 var containers = loadJsonContent('containers.json')
 var database = 'attune'
+var busiest = 'events'
 
 var home = [
   {
@@ -87,10 +94,10 @@ resource sqlContainers 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/conta
     resource: container
     options: throughputMode == 'autoscale' ? {
       autoscaleSettings: {
-        maxThroughput: maxRu
+        maxThroughput: container.id == busiest ? maxRu : otherMaxRu
       }
     } : {
-      throughput: fixedRu
+      throughput: container.id == busiest ? fixedRu : otherFixedRu
     }
   }
 }]

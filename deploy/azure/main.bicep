@@ -21,13 +21,29 @@ param zoneRedundant bool = true
 ])
 param throughputMode string = 'autoscale'
 
-@description('Autoscale: RU/s per container at most, in steps of 1000.')
+@description('Autoscale: RU/s of the events container at most, in steps of 1000.')
 @minValue(1000)
 param maxRu int = 4000
 
-@description('Manual: RU/s per container, in steps of 100.')
+@description('Manual: RU/s of the events container, in steps of 100.')
 @minValue(400)
 param fixedRu int = 1000
+
+@description('Autoscale: RU/s at most of each container but events: catalogue, users, decisions, settings, leases.')
+@minValue(1000)
+param otherMaxRu int = 1000
+
+@description('Manual: RU/s of each container but events.')
+@minValue(400)
+param otherFixedRu int = 400
+
+@description('Where models are trained in full: none trains on the cluster (attune train), the others on Spark.')
+@allowed([
+  'none'
+  'databricks'
+  'synapse'
+])
+param spark string = 'none'
 
 @description('AKS release.')
 param kubernetesVersion string = '1.34'
@@ -121,6 +137,8 @@ module cosmos 'cosmos.bicep' = {
     throughputMode: throughputMode
     maxRu: maxRu
     fixedRu: fixedRu
+    otherMaxRu: otherMaxRu
+    otherFixedRu: otherFixedRu
     vaultName: vault.outputs.name
     readers: [
       identities.outputs.bridgePrincipalId
@@ -149,6 +167,47 @@ module registry 'registry.bicep' = {
         type: operatorPrincipalType
       }
     ]
+  }
+}
+
+module lake 'lake.bicep' = if (spark != 'none') {
+  name: 'lake'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    writers: [
+      identities.outputs.trainingPrincipalId
+    ]
+    readers: [
+      identities.outputs.bridgePrincipalId
+    ]
+  }
+}
+
+module databricks 'databricks.bicep' = if (spark == 'databricks') {
+  name: 'databricks'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    trainingIdentityName: identities.outputs.trainingName
+  }
+}
+
+module synapse 'synapse.bicep' = if (spark == 'synapse') {
+  name: 'synapse'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    lakeName: lake!.outputs.name
+    lakeUrl: lake!.outputs.url
+    trainingIdentityName: identities.outputs.trainingName
+    operatorPrincipalId: operatorPrincipalId
   }
 }
 
@@ -233,3 +292,9 @@ output ATTUNE_SCALER_CLIENT_ID string = identities.outputs.scalerClientId
 output ATTUNE_METRICS_QUERY_URL string = monitoring.outputs.metricsQueryUrl
 output COSMOS_ENDPOINT string = cosmos.outputs.endpoint
 output COSMOS_ENDPOINTS string = cosmos.outputs.endpoints
+output ATTUNE_LAKE_URL string = spark == 'none' ? '' : lake!.outputs.url
+output ATTUNE_TRAINING_CLIENT_ID string = identities.outputs.trainingClientId
+output DATABRICKS_HOST string = spark == 'databricks' ? databricks!.outputs.url : ''
+output ATTUNE_DATABRICKS_CONNECTOR_ID string = spark == 'databricks' ? databricks!.outputs.connectorId : ''
+output ATTUNE_SYNAPSE_URL string = spark == 'synapse' ? synapse!.outputs.url : ''
+output ATTUNE_SYNAPSE_POOL string = spark == 'synapse' ? synapse!.outputs.poolName : ''

@@ -1,5 +1,5 @@
 // Takes schemas/*.json anew; run by hand, and prettier after it, when a resource type or its version is added:
-//   node --conditions=@attune/source deploy/checks/take-schemas.ts [folder of a clone of Azure/bicep-types-az]
+//   [ONLY=type,type] node --conditions=@attune/source deploy/checks/take-schemas.ts [folder of a clone of Azure/bicep-types-az]
 // Most come from `azmcp bicepschema get` (npm @azure/mcp). Release 2.0.5 fails on every microsoft.insights type with
 // "Unable to locate manifest resource": those come from the repository that its data is made of.
 import { execFileSync } from 'node:child_process'
@@ -21,6 +21,8 @@ const FROM_MCP = [
   'Microsoft.ContainerService/managedClusters',
   'Microsoft.ContainerService/managedClusters/agentPools',
   'Microsoft.Dashboard/grafana',
+  'Microsoft.Databricks/accessConnectors',
+  'Microsoft.Databricks/workspaces',
   'Microsoft.DocumentDB/databaseAccounts',
   'Microsoft.DocumentDB/databaseAccounts/sqlDatabases',
   'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers',
@@ -32,6 +34,14 @@ const FROM_MCP = [
   'Microsoft.Monitor/accounts',
   'Microsoft.OperationalInsights/workspaces',
   'Microsoft.Resources/resourceGroups',
+  'Microsoft.Storage/storageAccounts',
+  'Microsoft.Storage/storageAccounts/blobServices',
+  'Microsoft.Storage/storageAccounts/blobServices/containers',
+  'Microsoft.Storage/storageAccounts/managementPolicies',
+  'Microsoft.Synapse/workspaces',
+  'Microsoft.Synapse/workspaces/bigDataPools',
+  'Microsoft.ApiManagement/service/policyFragments',
+  'Microsoft.ApiManagement/service/namedValues',
 ]
 const INSIGHTS = 'generated/monitor_1/microsoft.insights'
 const FROM_TYPES: readonly (readonly [string, string])[] = [
@@ -51,8 +61,9 @@ const PRIMITIVE: Readonly<Record<string, string>> = {
   NullType: 'null',
 }
 
+const only = process.env['ONLY']?.split(',')
 const clone = process.argv[2]
-for (const type of FROM_MCP) save(fromMcp(type))
+for (const type of FROM_MCP) if (only?.includes(type) ?? true) save(fromMcp(type))
 if (clone !== undefined) {
   const commit = execFileSync('git', ['-C', clone, 'rev-parse', 'HEAD'], { encoding: 'utf8' }).trim()
   for (const [type, version] of FROM_TYPES) save(fromTypes(clone, commit, type, version))
