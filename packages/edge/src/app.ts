@@ -20,6 +20,9 @@ import { getModels, putDelta, putEpoch, putFile } from './routes/models.ts'
 import { postRank } from './routes/rank.ts'
 import { getWeights } from './routes/weights.ts'
 import { postDelete, postExport, postVisitors } from './routes/visitors.ts'
+import type { Freshness } from './telemetry/freshness.ts'
+import type { Telemetry } from './telemetry/telemetry.ts'
+import type { RequestTrace } from './telemetry/trace.ts'
 import type { Visitors } from './visitor.ts'
 
 export type LogLevel = 'info' | 'warn' | 'error'
@@ -32,6 +35,7 @@ export interface AppEnv {
   readonly Variables: {
     readonly requestId: string
     readonly log: Log
+    readonly trace: RequestTrace
     readonly site: Site
   }
 }
@@ -48,6 +52,10 @@ export interface AppDeps {
   readonly visitors: Visitors
   readonly limiter: RateLimiter
   readonly metrics: Metrics
+  readonly telemetry: Telemetry
+  readonly freshness: Freshness
+  /** ONNX Runtime is part of this build: a list that core ranks then is a fallback. */
+  readonly hasOrt: boolean
   /** Who is calling, as far as the host can tell. */
   readonly addressOf: (c: Context<AppEnv>) => string | undefined
   /** Milliseconds since 1970. */

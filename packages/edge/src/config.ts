@@ -1,4 +1,5 @@
 import { CodedError, DATABASE, describe, type Issue } from '@attune/core'
+import { readTelemetry, type TelemetryConfig } from './telemetry/config.ts'
 
 export type ConfigErrorCode = 'CONFIG_INVALID'
 
@@ -62,6 +63,8 @@ export interface Config {
   readonly trustProxy: boolean
   /** Days a batch is kept; absent: the container's own TTL. */
   readonly retentionDays?: number
+  /** Where traces and metrics go; absent: nowhere. */
+  readonly telemetry?: TelemetryConfig
 }
 
 const SITE_ID = /^[a-z0-9-]{1,40}$/
@@ -139,6 +142,8 @@ export function readConfig(env: Environment): Config {
   if (diagnostics !== undefined && !['true', 'false'].includes(diagnostics))
     fail('ATTUNE_DIAGNOSTICS', 'true or false', diagnostics)
 
+  const telemetry = readTelemetry(text, fail)
+
   for (const site of sites) {
     for (const [name, keys] of [
       ['ATTUNE_PUSH_KEYS', pushKeys] as const,
@@ -175,6 +180,7 @@ export function readConfig(env: Environment): Config {
     limits,
     trustProxy: trustProxy === 'true',
     ...(days !== undefined && { retentionDays: Number(days) }),
+    ...(telemetry !== undefined && { telemetry }),
   }
 }
 

@@ -13,6 +13,9 @@ import type { ModelStore } from './models/store.ts'
 import { Verifier } from './models/verify.ts'
 import { Current } from './serve/current.ts'
 import type { LoadOrt } from './serve/ort.ts'
+import { Freshness } from './telemetry/freshness.ts'
+import { gaugesOf } from './telemetry/gauges.ts'
+import { Telemetry } from './telemetry/telemetry.ts'
 import { createVisitors } from './visitor.ts'
 
 /** What only a host can give. */
@@ -43,6 +46,23 @@ export function createDeps(config: Config, host: Host): AppDeps {
     now,
     log: host.log,
   })
+  const metrics = new Metrics()
+  const freshness = new Freshness((ms) => {
+    metrics.time('attune_freshness_seconds', ms)
+  })
+  const elapsed = (): number => performance.now()
+  const random = (): number => Math.random()
+  const telemetry = new Telemetry({
+    config: config.telemetry,
+    host: host.name,
+    metrics,
+    gauges: () => gaugesOf(models, freshness, now()),
+    fetch: host.fetch,
+    now,
+    elapsed,
+    random,
+    log: host.log,
+  })
   return {
     config,
     host: host.name,
@@ -52,12 +72,15 @@ export function createDeps(config: Config, host: Host): AppDeps {
     regions,
     models,
     visitors: createVisitors(config.visitorSecrets, (bytes) => crypto.getRandomValues(bytes)),
-    metrics: new Metrics(),
+    metrics,
+    telemetry,
+    freshness,
+    hasOrt: host.loadOrt !== undefined,
     limiter: new RateLimiter(config.limits, now),
     addressOf: config.trustProxy ? forwardedFor : host.addressOf,
     now,
-    elapsed: () => performance.now(),
-    random: () => Math.random(),
+    elapsed,
+    random,
     log: host.log,
     diagnostics: config.diagnostics,
     maxFileBytes: host.maxFileBytes,

@@ -8,12 +8,13 @@ test('counters and gauges come out in the text format of Prometheus', () => {
   metrics.count('attune_requests_total', { route: 'a"b\n', status: 404 })
   expect(metrics.text({ attune_epoch: 12 })).toBe(
     [
+      '# HELP attune_epoch Epoch being served; 0 without one.',
       '# TYPE attune_epoch gauge',
       'attune_epoch 12',
       '# HELP attune_requests_total Requests by route and status.',
       '# TYPE attune_requests_total counter',
       'attune_requests_total{route="/v1/rank",status="200"} 2',
-      'attune_requests_total{route="a_b_",status="404"} 1',
+      String.raw`attune_requests_total{route="a\"b\n",status="404"} 1`,
       '',
     ].join('\n'),
   )

@@ -102,12 +102,14 @@ export function encoderInput(
  * that lands while the encoder runs starts it again, so a list never mixes two states of the model.
  *
  * @param scratch - this thread's set; free again when the promise settles, and used only between its awaits
+ * @param onRetrieved - told when candidates and features are there and the ranker begins
  */
 export async function rankHistory(
   model: ServingModel,
   query: RankQuery,
   engine: RankEngine,
   scratch: CandidateSet,
+  onRetrieved: () => void = () => undefined,
 ): Promise<Ranked> {
   const { k, candidates, exclude = [] } = query
   const history = toRows(model, query.history)
@@ -116,6 +118,7 @@ export async function rankHistory(
   if (input.count === 0) {
     return { rows: [], scores: [], delta: input.delta, engine: engine.name, considered: 0 }
   }
+  onRetrieved()
   const scores = await engine.score(input)
   scratch.giveBack(input.candidates)
   scratch.giveBack(input.features)

@@ -63,7 +63,14 @@ const behind: Reply = {
 test('a fresh read is one call, with the token in front of it', async () => {
   const { batches, calls } = scripted([page('0:-1#12')])
   const history = await batches.history('shop:v', '0:-1#12')
-  expect(history).toEqual({ events: [click], fresh: true, session: '0:-1#12', ru: 2.9, calls: 1 })
+  expect(history).toEqual({
+    events: [click],
+    fresh: true,
+    session: '0:-1#12',
+    ru: 2.9,
+    calls: 1,
+    elsewhere: false,
+  })
   expect(calls).toEqual([
     {
       region: READ,
@@ -80,6 +87,7 @@ test('a region that answers 404/1002 is passed over for the next one', async () 
     events: [click],
     calls: 2,
     ru: 3.9,
+    elsewhere: true,
   })
   expect(calls.map((call) => call.region)).toEqual([READ, WRITE])
 })
@@ -132,6 +140,7 @@ test('everything down: no events and not fresh, without an error', async () => {
     session: undefined,
     ru: 0,
     calls: 2,
+    elsewhere: false,
   })
 })
 

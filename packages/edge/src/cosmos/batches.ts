@@ -29,6 +29,8 @@ export interface StoredHistory {
   readonly ru: number
   /** Requests made to Cosmos: 1 unless a region was behind or did not answer. */
   readonly calls: number
+  /** Another region than the nearest answered. */
+  readonly elsewhere: boolean
 }
 
 /** Newest batches a rank looks at; the encoder takes 16 steps. */
@@ -116,7 +118,8 @@ export class Batches {
       const error = await attempt(endpoint, session)
       if (error === undefined) {
         if (want === undefined || caughtUp(known?.session, want)) {
-          return { events: eventsOf(known), fresh: true, session: known?.session, ru, calls }
+          const elsewhere = endpoint !== this.#regions.read[0]
+          return { events: eventsOf(known), fresh: true, session: known?.session, ru, calls, elsewhere }
         }
         behind = true
       } else if (error.code === 'COSMOS_BEHIND') {
@@ -130,7 +133,7 @@ export class Batches {
     // Everywhere behind: what is there is still better than nothing, as long as the answer says so.
     const nearest = this.#regions.read[0]
     if (behind && known === undefined && nearest !== undefined) await attempt(nearest, undefined)
-    return { events: eventsOf(known), fresh: false, session: known?.session, ru, calls }
+    return { events: eventsOf(known), fresh: false, session: known?.session, ru, calls, elsewhere: false }
   }
 
   #read(batch: BatchDocument): Promise<CosmosResponse> {

@@ -26,6 +26,8 @@ export interface EdgeOptions {
   readonly diagnostics?: boolean
   /** How often may who ask; absent: as often as they like. */
   readonly limits?: RateLimits
+  /** Further settings under the names a deployment uses. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 export interface RunningEdge {
@@ -53,5 +55,6 @@ export function environmentOf(options: EdgeOptions): Environment {
     ...(cosmos.readRegion !== undefined && { COSMOS_READ_REGION: cosmos.readRegion }),
     ...(options.limits !== undefined && { ATTUNE_LIMITS: JSON.stringify(options.limits) }),
     ATTUNE_DIAGNOSTICS: String(options.diagnostics ?? false),
+    ...options.settings,
   }
 }

@@ -8,6 +8,7 @@ export type RateLimitErrorCode = 'RATE_LIMITED'
 /** The bucket is empty. */
 export class RateLimitError extends CodedError<RateLimitErrorCode> {
   override readonly name = 'RateLimitError'
+  readonly scope: RateScope
   readonly limit: RateLimit
   /** Whole seconds until there is one request in the bucket again, at least 1. */
   readonly retryAfterS: number
@@ -18,6 +19,7 @@ export class RateLimitError extends CodedError<RateLimitErrorCode> {
       'RATE_LIMITED',
       `${scope}: expected at most ${burst} at once and ${perSecond} a second; try again in ${retryAfterS} s`,
     )
+    this.scope = scope
     this.limit = limit
     this.retryAfterS = retryAfterS
   }

@@ -23,6 +23,8 @@ const DAY_S = 86_400
 
 /** `POST /v1/events`: good events of the batch become one document, whatever is wrong with the others. */
 export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
+  const { trace } = c.var
+  trace.enter('parse')
   const body = await readJsonObject(c, MAX_BATCH_BYTES, 'EVENTS_MALFORMED')
   const site = c.var.site
   const issues: Issue[] = []
@@ -59,6 +61,7 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
     received: now,
     events: parsed.events,
   }
+  trace.enter('create')
   const started = deps.elapsed()
   const { retentionDays } = deps.config
   const stored = await deps.batches
@@ -67,6 +70,12 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
       // Where the write failed, the account may have another write region by now: found out behind the answer.
       c.executionCtx.waitUntil(deps.regions.refresh())
     })
+  trace.enter('serialise')
+  trace.note({ 'attune.ru': stored.ru, 'attune.duplicate': stored.duplicate })
+  // Only what says something about taste changes a model.
+  if (document.at > 0 && !stored.duplicate) deps.freshness.stored(stored.session, now)
+  const { serving } = deps.models
+  deps.freshness.serves(serving?.through ?? null, deps.models.changedAt)
   deps.metrics.count('attune_cosmos_calls_total', { operation: 'create' })
   deps.metrics.count('attune_cosmos_request_units_total', { operation: 'create' }, stored.ru)
   deps.metrics.count(

@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
+import { gaugesOf } from '../telemetry/gauges.ts'
 
 /** `GET /healthz`: the process answers. What it serves is told, but not part of being alive. */
 export function getHealth(deps: AppDeps, c: Context<AppEnv>): Response {
@@ -25,14 +26,7 @@ export async function getReady(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
 
 /** `GET /metrics`: this process in Prometheus's text format. */
 export function getMetrics(deps: AppDeps, c: Context<AppEnv>): Response {
-  const serving = deps.models.serving
-  const gauges = {
-    attune_epoch: serving?.epoch ?? 0,
-    attune_delta: serving?.delta ?? 0,
-    attune_items: serving?.items ?? 0,
-    attune_epoch_age_seconds: serving === null ? 0 : (deps.now() - Date.parse(serving.swappedAt)) / 1_000,
-    attune_last_delta_age_seconds: (deps.now() - deps.models.changedAt) / 1_000,
-  }
+  const gauges = gaugesOf(deps.models, deps.freshness, deps.now())
   return c.text(deps.metrics.text(gauges), 200, {
     'content-type': 'text/plain; version=0.0.4; charset=utf-8',
   })

@@ -11,6 +11,8 @@ const MAX_RANK_BYTES = 600_000
 
 /** `POST /v1/rank`. What keeps the model new happens behind the answer. */
 export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
+  const { trace } = c.var
+  trace.enter('parse')
   const body = await readJsonObject(c, MAX_RANK_BYTES, 'RANK_MALFORMED')
   const request = parseRank(body, deps.now())
   const { site } = c.var
@@ -22,7 +24,8 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   }
   const epoch = await deps.models.epoch(background)
   if (epoch === undefined) throw new EdgeError('MODEL_MISSING', 'no epoch was pushed to this edge yet')
-  const answer = await epoch.use((held) => rank(deps, held, request, visitor))
+  const answer = await epoch.use((held) => rank(deps, held, request, visitor, trace))
+  trace.enter('serialise')
   background(deps.models.refresh())
   background(deps.regions.refresh())
   return c.json(answer)

@@ -26,7 +26,8 @@ import {
 import type { Batches, StoredHistory } from '../cosmos/batches.ts'
 import { EdgeError } from '../error.ts'
 import type { ParsedRankRequest } from '../routes/parse-rank.ts'
-import type { Metrics } from '../metrics.ts'
+import type { Fallback, Metrics } from '../metrics.ts'
+import type { RequestTrace } from '../telemetry/trace.ts'
 import type { Epoch } from './current.ts'
 
 export interface RankDeps {
@@ -38,9 +39,18 @@ export interface RankDeps {
   readonly random: Random
   readonly diagnostics: boolean
   readonly metrics: Metrics
+  /** ONNX Runtime is part of this build. */
+  readonly hasOrt: boolean
 }
 
-const NOTHING_READ: StoredHistory = { events: [], fresh: true, session: undefined, ru: 0, calls: 0 }
+const NOTHING_READ: StoredHistory = {
+  events: [],
+  fresh: true,
+  session: undefined,
+  ru: 0,
+  calls: 0,
+  elsewhere: false,
+}
 
 /**
  * Answers a rank request on one epoch: history (at most one Cosmos call while its region keeps up) → list.
@@ -52,13 +62,16 @@ export async function rank(
   epoch: Epoch,
   request: ParsedRankRequest,
   visitor: string | undefined,
+  trace: RequestTrace,
 ): Promise<RankResponse> {
   const started = deps.elapsed()
   // Lists that are the same for everybody need no history, and cost no RU.
   const reads = visitor !== undefined && request.history === 'full' && request.strategy === 'for-you'
+  if (reads) trace.enter('history')
   const stored = reads ? await deps.batches.history(visitor, request.session) : NOTHING_READ
   const read = deps.elapsed()
 
+  trace.enter('retrieve')
   const engine = epoch.engine
   if (engine === undefined)
     throw new EdgeError('MODEL_MISSING', `epoch ${epoch.model.epoch} is still being prepared`)
@@ -77,12 +90,24 @@ export async function rank(
   const ranked: Ranked =
     request.strategy === 'trending'
       ? rankByPopularity(model, model.trending, query)
-      : await rankHistory(model, query, engine, scratch)
+      : await rankHistory(model, query, engine, scratch, () => {
+          trace.enter('rank')
+        })
+  trace.enter('rules')
   const items = describeItems(epoch, ranked, steps)
   for (const id of unknown.slice(0, Math.max(0, request.k - items.length))) items.push({ id, score: null })
   const device = deviceList(epoch, request, history, query, ranked)
   const done = deps.elapsed()
-  record(deps.metrics, stored, ranked.engine, read - started, done - read)
+  record(deps, stored, ranked.engine, read - started, done - read)
+  trace.note({
+    'attune.epoch': model.epoch,
+    'attune.delta': ranked.delta,
+    'attune.strategy': request.strategy,
+    'attune.engine': ranked.engine,
+    'attune.fresh': stored.fresh,
+    'attune.ru': stored.ru,
+    'attune.candidates': ranked.considered,
+  })
   const session = newest(request.session, stored.session)
   return {
     decision: uuidv7(deps.now(), deps.random),
@@ -108,7 +133,7 @@ export async function rank(
 }
 
 function record(
-  metrics: Metrics,
+  { metrics, hasOrt }: Pick<RankDeps, 'metrics' | 'hasOrt'>,
   stored: StoredHistory,
   engine: EngineName,
   historyMs: number,
@@ -116,7 +141,15 @@ function record(
 ): void {
   metrics.count('attune_rank_engine_total', { engine })
   metrics.time('attune_rank_seconds', rankMs)
-  if (!stored.fresh) metrics.count('attune_rank_stale_total')
+  const fellBack = (to: Fallback): void => {
+    metrics.count('attune_fallbacks_total', { to })
+  }
+  if (engine === 'core' && hasOrt) fellBack('core-engine')
+  if (stored.elsewhere) fellBack('other-region')
+  if (!stored.fresh) {
+    fellBack('stale-history')
+    metrics.count('attune_rank_stale_total')
+  }
   if (stored.calls === 0) return
   metrics.time('attune_history_seconds', historyMs)
   metrics.count('attune_cosmos_calls_total', { operation: 'history' }, stored.calls)
