@@ -8,6 +8,7 @@ import type { BridgeDeps, BridgeStatus, NewBase } from './bridge-deps.ts'
 import { startReaders, type FeedTotals } from './change-feed/reader.ts'
 import { sleep } from './change-feed/sleep.ts'
 import { sentence } from './error.ts'
+import { reportOf, requirePassed } from './gate/report.ts'
 import { Inbox } from './inbox.ts'
 import { EdgeFollower, type EdgeStatus, type ReleaseSource } from './push/follow.ts'
 import { Release, type SignedEpoch } from './push/release.ts'
@@ -142,8 +143,12 @@ export class Bridge implements ReleaseSource {
   /**
    * Goes on from a model trained anew: its epoch is pushed, and what was clicked since its newest visit is read again
    * from Cosmos, which puts every click either in the training or in the counts. Open visits start anew.
+   *
+   * @throws {BridgeError} `GATE_FAILED` when its gate report says so; the old model goes on
    */
   async adopt(base: NewBase): Promise<void> {
+    const report = reportOf(base.gate)
+    if (report !== undefined) requirePassed(report, this.#release.number + 1)
     await this.#endReading()
     try {
       await this.#inTurn(() => this.#adopt(base))

@@ -12,6 +12,9 @@ export type BridgeErrorCode =
   | 'PUSH_UNACKNOWLEDGED' // not every edge acknowledged in time
   | 'DOCTOR_FOUND' // a check of `attune doctor` failed
   | 'IMPORT_MALFORMED' // a click log that does not fit the mapping
+  | 'GATE_FAILED' // an epoch that is worse than the one serving; its report is in the message and beside it
+  | 'GATE_MISSING' // an epoch that was never held against the one serving
+  | 'GATE_DATA_TOO_SMALL' // too few held-out visits to compare on
   | 'EDGE_UNREACHABLE' // no answer, or one that is not the protocol's
 
 /** The bridge cannot go on with what it was asked. */

@@ -23,6 +23,12 @@ export { BridgeError, type BridgeErrorCode } from './error.ts'
 export { EdgeClient, EdgeProblem, type Acknowledged, type EdgeTarget } from './push/edge-client.ts'
 export { deliver, type Delivery } from './push/deliver.ts'
 export type { EdgeStatus } from './push/follow.ts'
+export { passGate, gateReport, type GateQuestion } from './gate/check.ts'
+export { compareModels, type Against, type GateOptions, type GateReport } from './gate/gate.ts'
+export { heldOutOf } from './gate/held-out.ts'
+export { BOUNDS, type Finding, type GateMetric } from './gate/judge.ts'
+export { describeReport, FIRST, override, reportOf, requirePassed } from './gate/report.ts'
+export { storedVisit, takeIn } from './refresh/take-in.ts'
 export {
   LiveModel,
   type FeedPage,

@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net'
 import type { BridgeStatus } from './bridge-deps.ts'
 import type { Bridge } from './bridge.ts'
 import type { Config } from './config.ts'
-import { clearHandOver, handedOver } from './artifact/hand-over.ts'
+import { clearHandOver, handedOver, keepAside } from './artifact/hand-over.ts'
 import { BridgeError, sentence } from './error.ts'
+import { reportOf, requirePassed } from './gate/report.ts'
 import { renderMetrics, StatusCounters } from './metrics.ts'
 import { startBridge } from './start.ts'
 
@@ -91,6 +92,12 @@ async function takeOver(bridge: Bridge, folder: string, log: Log): Promise<void>
   try {
     const base = await handedOver(folder)
     if (base === undefined) return
+    try {
+      requirePassed(reportOf(base.gate), bridge.release.number + 1)
+    } catch (error) {
+      await keepAside(folder)
+      throw error
+    }
     await bridge.adopt(base)
     await clearHandOver(folder)
   } catch (error) {

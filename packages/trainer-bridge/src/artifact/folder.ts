@@ -42,6 +42,13 @@ export async function listEpochs(folder: string): Promise<number[]> {
   return complete.flat().sort((a, b) => a - b)
 }
 
+/** The manifest of an epoch; undefined when it is not there. */
+export async function readManifest(folder: string, epoch: number): Promise<Manifest | undefined> {
+  const path = join(folder, 'epochs', String(epoch), 'manifest.json')
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : parseManifest(JSON.parse(text))
+}
+
 /**
  * Reads an epoch, every file checked against its digest.
  *
@@ -50,17 +57,13 @@ export async function listEpochs(folder: string): Promise<number[]> {
  */
 export async function readArtifact(folder: string, epoch?: number): Promise<Artifact> {
   const chosen = epoch ?? (await listEpochs(folder)).at(-1)
-  const text =
-    chosen === undefined
-      ? undefined
-      : await readFile(join(folder, 'epochs', String(chosen), 'manifest.json'), 'utf8').catch(() => undefined)
-  if (text === undefined) {
+  const manifest = chosen === undefined ? undefined : await readManifest(folder, chosen)
+  if (manifest === undefined) {
     throw new BridgeError(
       'ARTIFACT_FOLDER_MISSING',
       `${folder}: expected epochs/${chosen ?? '<n>'}/manifest.json; write one with \`attune train --out\``,
     )
   }
-  const manifest = parseManifest(JSON.parse(text))
   const files = new Map<string, Uint8Array>()
   for (const { sha256 } of Object.values(manifest.files)) {
     const bytes = await readFile(join(folder, 'files', sha256)).catch((cause: unknown) => {
@@ -127,9 +130,8 @@ export async function keepEpochs(folder: string, keep: ReadonlySet<number>): Pro
       await rm(path, { recursive: true, force: true })
       continue
     }
-    const text = await readFile(join(path, 'manifest.json'), 'utf8')
-    const manifest: Manifest = parseManifest(JSON.parse(text))
-    for (const { sha256 } of Object.values(manifest.files)) named.add(sha256)
+    const manifest = await readManifest(folder, epoch)
+    for (const { sha256 } of Object.values(manifest?.files ?? {})) named.add(sha256)
   }
   for (const name of await readdir(join(folder, 'files')).catch(() => [])) {
     if (!named.has(name)) await rm(join(folder, 'files', name), { force: true })

@@ -7,6 +7,7 @@ import type { NewBase } from '../bridge-deps.ts'
 
 /** Where a running bridge looks for a model to go on from. */
 const NEXT = 'next'
+const HELD = 'held'
 
 /**
  * Puts an artifact where the bridge of `folder` finds it.
@@ -37,6 +38,11 @@ export async function handedOver(folder: string): Promise<NewBase | undefined> {
     since: trainedThrough(artifact),
     ...(gate !== undefined && { gate }),
   }
+}
+
+/** Keeps what must not be taken over where its report can be looked at. */
+export async function keepAside(folder: string): Promise<void> {
+  await writeArtifact(join(folder, HELD), await readArtifact(join(folder, NEXT)))
 }
 
 /** Forgets it: it has been taken over, or cannot be. */

@@ -54,3 +54,18 @@ export function natural(args: Arguments, option: string): number | undefined {
   }
   return Number(value)
 }
+
+/** A share between 0 and 1; undefined when the option is not given. @throws {CliError} `USAGE` */
+export function shareOf(args: Arguments, option: string): number | undefined {
+  const text = textOf(args, option)
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (value > 0 && value < 1) return value
+  throw new CliError('USAGE', `--${option}: expected a share between 0 and 1, received ${text}`)
+}
+
+/** A text option; undefined when it is not given. */
+export function textOf({ values }: Arguments, option: string): string | undefined {
+  const value = values[option]
+  return typeof value === 'string' ? value : undefined
+}

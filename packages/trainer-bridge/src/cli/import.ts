@@ -9,7 +9,7 @@ import { VISIT_GAP_MS } from '@attune/core'
 import { BridgeError } from '../error.ts'
 import { splitRow } from '../import/csv.ts'
 import { LAYOUTS, type Mapping } from '../import/layouts.ts'
-import { natural, required, type Arguments, type Command } from './command.ts'
+import { natural, required, textOf, type Arguments, type Command } from './command.ts'
 
 const MAX_BAD_SHARE = 0.01
 
@@ -62,11 +62,6 @@ export const importClicks: Command = {
       ],
     }
   },
-}
-
-function textOf({ values }: Arguments, option: string): string | undefined {
-  const value = values[option]
-  return typeof value === 'string' ? value : undefined
 }
 
 /** The layout named, or the columns given; undefined when the header has to tell. */

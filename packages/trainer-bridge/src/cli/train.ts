@@ -2,12 +2,29 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seededRandom } from '@attune/core/testing'
 import { buildArtifact } from '../artifact/build.ts'
-import { listEpochs, writeArtifact } from '../artifact/folder.ts'
+import { listEpochs, modelOf, writeArtifact } from '../artifact/folder.ts'
+import { compareModels } from '../gate/gate.ts'
+import { heldOutOf } from '../gate/held-out.ts'
+import { describeReport, FIRST, override, requirePassed } from '../gate/report.ts'
+import { takeIn } from '../refresh/take-in.ts'
+import { oldestVisits } from '../train/data.ts'
 import { loadSessions } from '../train/load-sessions.ts'
 import { nodeScanner } from '../train/node-scanner.ts'
 import { trainLocal, type TrainProgress } from '../train/train-local.ts'
-import { CliError, natural, required, type Arguments, type Command, type Terminal } from './command.ts'
+import { servedBy } from './serving.ts'
+import {
+  CliError,
+  natural,
+  required,
+  shareOf,
+  textOf,
+  type Arguments,
+  type Command,
+  type Terminal,
+} from './command.ts'
 
+/** Where epochs that did not pass are kept, beside those that did. */
+const HELD = 'held'
 const PLAIN_EVERY_MS = 5_000
 const BAR = 24
 
@@ -16,9 +33,13 @@ export const train: Command = {
   summary: 'train a model on visits and write it as an artifact folder',
   usage:
     'attune train --data DIR --out DIR [--through TIME] [--iterations N] [--threads N] [--seed N]\n' +
+    '             [--against DIR] [--held-out SHARE] [--override-gate WHY]\n' +
     '  --data   folder with train.txt.gz: a visit a line, item ids separated by spaces, oldest visit first\n' +
     '  --through  when the newest visit ended, ISO 8601; a bridge counts what was clicked after it (the file’s time when absent)\n' +
-    '  --out    artifact folder; its next epoch is written, an interrupted training there goes on',
+    '  --out    artifact folder; its next epoch is written, an interrupted training there goes on\n' +
+    '  --against   artifact folder, or folder of a bridge, with what is serving: the new epoch must not be worse (newest epoch of --out)\n' +
+    '  --held-out  newest share of visits to compare them on, not trained on (0.02)\n' +
+    '  --override-gate  let a worse epoch out all the same; the reason is kept in it',
   options: {
     data: { type: 'string' },
     out: { type: 'string' },
@@ -26,18 +47,26 @@ export const train: Command = {
     iterations: { type: 'string' },
     threads: { type: 'string' },
     seed: { type: 'string' },
+    against: { type: 'string' },
+    'held-out': { type: 'string' },
+    'override-gate': { type: 'string' },
   },
   async run(args, terminal) {
     const data = required(args, terminal, 'data')
     const out = required(args, terminal, 'out')
-    const [iterations, threads, seed] = [
-      natural(args, 'iterations'),
-      natural(args, 'threads'),
-      natural(args, 'seed'),
-    ]
+    const threads = natural(args, 'threads')
+    const [iterations, seed] = [natural(args, 'iterations'), natural(args, 'seed')]
     const through = await throughOf(args, data)
+    const serving = await servedBy(textOf(args, 'against') ?? out, args.values['against'] !== undefined)
+    const share = shareOf(args, 'held-out')
+    const why = textOf(args, 'override-gate')
     const started = terminal.now()
-    const model = await trainLocal(await loadSessions(data), {
+    const visits = await loadSessions(data)
+    // With nothing to compare with, every visit is trained on.
+    const heldOut = serving && heldOutOf(visits, share)
+    const older =
+      heldOut === undefined ? visits : oldestVisits(visits, visits.offsets.length - heldOut.offsets.length)
+    const trained = await trainLocal(older, {
       ...(iterations !== undefined && { iterations }),
       ...(threads !== undefined && { threads }),
       ...(seed !== undefined && { seed }),
@@ -46,21 +75,32 @@ export const train: Command = {
       onProgress: progress(terminal),
     })
     terminal.status?.('')
+    const compared =
+      serving && heldOut
+        ? await compareModels(trained, modelOf(serving), serving.manifest, heldOut, {
+            ...(threads !== undefined && { threads }),
+          })
+        : FIRST
+    const report = why === undefined ? compared : override(compared, why, terminal.now())
     const parent = (await listEpochs(out)).at(-1) ?? null
-    const epoch = (parent ?? 0) + 1
+    const epoch = Math.max(parent ?? 0, serving?.manifest.epoch ?? 0) + 1
+    const folder = report.verdict === 'failed' ? join(out, HELD) : out
+    const model = heldOut === undefined ? trained : takeIn(trained, heldOut)
     const { metrics } = model
     await writeArtifact(
-      out,
+      folder,
       await buildArtifact(model, {
         epoch,
         parent,
         created: new Date(terminal.now()).toISOString(),
         trainer: 'local/0.1.0',
-        gate: { ...metrics, through },
+        gate: { ...metrics, through, report },
         makeScanner: nodeScanner,
         random: seededRandom(epoch),
       }),
     )
+    if (report.verdict === 'failed') terminal.err(`kept aside in ${folder}; nothing was put into ${out}`)
+    requirePassed(report, epoch)
     const seconds = Math.round((terminal.now() - started) / 1_000)
     const result = {
       epoch,
@@ -68,12 +108,16 @@ export const train: Command = {
       items: model.ids.length,
       seconds,
       ...(metrics && { validation: metrics }),
+      gate: report,
     }
     const measured =
       metrics && `; on held-out visits HR@20 ${metrics.hr20.toFixed(4)}, MRR@20 ${metrics.mrr20.toFixed(4)}`
     return {
       result,
-      lines: [`epoch ${epoch} of ${model.ids.length} items in ${out}, ${seconds} s${measured ?? ''}`],
+      lines: [
+        `epoch ${epoch} of ${model.ids.length} items in ${out}, ${seconds} s${measured ?? ''}`,
+        ...(serving === undefined ? [] : describeReport(report)),
+      ],
     }
   },
 }

@@ -76,7 +76,7 @@ export async function startStagedEdge(publicKey: JWK, port = 0): Promise<StagedE
     const [, epoch, delta] = /^\/v1\/models\/(\d+)(?:\/deltas\/(\d+))?$/.exec(path) ?? []
     if (method === 'PUT' && delta !== undefined) return putDelta(Number(epoch), Number(delta), body)
     if (method === 'PUT' && epoch !== undefined) return putEpoch(Number(epoch), body)
-    const serving = model === undefined ? null : state()
+    const serving = model === undefined ? null : { ...state(), created: model.manifest.created }
     return { status: 200, body: { serving, epochs: model === undefined ? [] : [model.epoch] } }
   }
 

@@ -58,6 +58,19 @@ export function sliceVisits(data: TrainingData, from: number, to: number): Train
   }
 }
 
+/** The oldest visits, with only the items that are in them, in the order they were first clicked. */
+export function oldestVisits(data: TrainingData, visits: number): TrainingData {
+  const { ids } = data
+  const slice = sliceVisits(data, 0, visits)
+  const rowOf = new Int32Array(ids.length).fill(-1)
+  const kept: string[] = []
+  const mapped = slice.rows.map((row) => {
+    if (rowOf[row] === -1) rowOf[row] = kept.push(ids[row] ?? '') - 1
+    return rowOf[row]!
+  })
+  return { ...slice, ids: kept, rows: mapped }
+}
+
 /**
  * Every click that has one before it in its visit is an example: predict it from what came before.
  *

@@ -14,6 +14,8 @@ export interface Evaluation extends RankingMetrics {
   readonly candidates: number
   /** Median time from history to list on one thread, microseconds. */
   readonly medianUs: number
+  /** `[P, k]`: rows of the model shown for each prefix, `NO_ITEM` where a list ends early; empty unless asked for. */
+  readonly lists: Uint32Array
 }
 
 export interface EvaluateOptions {
@@ -22,6 +24,8 @@ export interface EvaluateOptions {
   readonly k?: number
   /** `core`: TypeScript; `ort`: the artifact's ONNX files in onnxruntime-web, as edges serve. */
   readonly engine?: 'core' | 'ort'
+  /** Keep every list; false when absent. */
+  readonly keepLists?: boolean
 }
 
 /**
@@ -55,14 +59,14 @@ export async function evaluateOn(
   crew: Crew,
   model: TrainedModel,
   prefixes: TestPrefixes,
-  { k = 20, engine = 'core' }: EvaluateOptions = {},
+  { k = 20, engine = 'core', keepLists = false }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const { weights, dim } = model
   const onnx =
     engine === 'core'
       ? undefined
       : { encoder: encoderOnnx(weights.encoder), ranker: rankerOnnx(weights.ranker, dim) }
-  const task: EvaluateTask = { type: 'evaluate', weights, prefixes, k, onnx }
+  const task: EvaluateTask = { type: 'evaluate', weights, prefixes, k, onnx, keepLists }
   const parts = await crew.ask<EvaluateTotals>(task)
   const ranked = metrics(sum(parts.map((part) => part.ranked)))
   const candidates = parts.reduce((total, part) => total + part.candidates, 0)
@@ -71,7 +75,21 @@ export async function evaluateOn(
     encoderOnly: metrics(sum(parts.map((part) => part.encoderOnly))),
     candidates: ranked.queries === 0 ? 0 : candidates / ranked.queries,
     medianUs: 1_000 * median(parts.flatMap((part) => Array.from(part.durations))),
+    lists: interleave(
+      parts.map(({ lists }) => lists),
+      k,
+    ),
   }
+}
+
+/** Lists of every thread, which took prefixes in turn → all in the order of prefixes. */
+function interleave(parts: readonly Uint32Array[], k: number): Uint32Array {
+  const all = new Uint32Array(parts.reduce((sum, { length }) => sum + length, 0))
+  for (let at = 0; at < all.length; at += k) {
+    const [thread, place] = [(at / k) % parts.length, Math.floor(at / k / parts.length)]
+    all.set(parts[thread]?.subarray(place * k, (place + 1) * k) ?? [], at)
+  }
+  return all
 }
 
 function median(values: readonly number[]): number {

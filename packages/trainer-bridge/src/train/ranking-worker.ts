@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { HISTORY_KINDS, VISIT_GAP_MS, type HistoryItem } from '@attune/core'
+import { NO_ITEM } from '@attune/core/artifact'
 import { addQuery, emptyTotals, type RankingTotals } from '@attune/core/evaluate'
 import {
   CandidateSet,
@@ -58,6 +59,8 @@ export interface EvaluateTask {
   readonly k: number
   /** Rank with ONNX Runtime instead of core's TypeScript. */
   readonly onnx: OnnxFiles | undefined
+  /** Send the lists back, not only what they are worth. */
+  readonly keepLists: boolean
 }
 
 export interface EvaluateTotals {
@@ -66,6 +69,8 @@ export interface EvaluateTotals {
   readonly candidates: number
   /** What each prefix took, milliseconds. */
   readonly durations: Float32Array
+  /** Of this thread's prefixes, `[P, k]` rows of the model, `NO_ITEM` where a list ends early; empty unless asked for. */
+  readonly lists: Uint32Array
 }
 
 export type RankingTask = PrepareTask | FitTask | EvaluateTask
@@ -89,12 +94,20 @@ function work(
     return null
   }
 
-  const evaluate = async ({ weights, prefixes, k, onnx }: EvaluateTask): Promise<EvaluateTotals> => {
+  const evaluate = async ({
+    weights,
+    prefixes,
+    k,
+    onnx,
+    keepLists,
+  }: EvaluateTask): Promise<EvaluateTotals> => {
     const engine = onnx === undefined ? coreEngine(weights) : await webEngine(onnx)
     const durations: number[] = []
     const ranked = emptyTotals()
     const encoderOnly = emptyTotals()
     let candidates = 0
+    const mine = Math.max(0, Math.ceil((prefixes.targets.length - thread) / threads))
+    const lists = new Uint32Array(keepLists ? mine * k : 0).fill(NO_ITEM)
     for (let index = thread; index < prefixes.targets.length; index += threads) {
       const history = steps(prefixes, index)
       const target = model.rowOf(prefixes.targets[index] ?? '') ?? -1
@@ -103,6 +116,7 @@ function work(
       durations.push(performance.now() - started)
       addQuery(ranked, list.rows, target, k)
       candidates += list.considered
+      if (keepLists) lists.set(list.rows, ((index - thread) / threads) * k)
       const rows = toRows(model, history)
       if (rows.rows.length === 0) addQuery(encoderOnly, [], target, k)
       else {
@@ -110,7 +124,7 @@ function work(
         addQuery(encoderOnly, Array.from(nearest(model, query).subarray(0, k)), target, k)
       }
     }
-    return { ranked, encoderOnly, candidates, durations: Float32Array.from(durations) }
+    return { ranked, encoderOnly, candidates, durations: Float32Array.from(durations), lists }
   }
 
   port.on('message', (task: RankingTask) => {
