@@ -58,8 +58,6 @@ export interface PodSpec {
   readonly securityContext?: {
     readonly runAsNonRoot?: boolean
     readonly runAsUser?: number
-    readonly runAsGroup?: number
-    readonly fsGroup?: number
     readonly seccompProfile?: { readonly type: string }
   }
   readonly containers: readonly Container[]
@@ -75,7 +73,6 @@ interface Probe {
 
 export interface Container {
   readonly name: string
-  readonly workingDir?: string
   readonly image: string
   readonly command?: readonly string[]
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[]

@@ -2,18 +2,18 @@ import type { Random } from '@attune/core'
 import { Hono, type Context } from 'hono'
 import type { Config, Site } from './config.ts'
 import type { Batches } from './cosmos/batches.ts'
-import type { Decisions } from './cosmos/decisions.ts'
 import type { Regions } from './cosmos/regions.ts'
 import type { Catalogue } from './cosmos/catalogue.ts'
 import type { VisitorData } from './cosmos/visitor-data.ts'
 import { cors } from './middleware/cors.ts'
-import { adminKey, pushKey, siteKey } from './middleware/keys.ts'
+import { adminKey, pushKey, secretKey, siteKey } from './middleware/keys.ts'
 import { measure } from './middleware/measure.ts'
 import { onError, onNotFound } from './middleware/problem.ts'
 import { limitKeyAndAddress, type RateLimiter } from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
 import type { Metrics } from './metrics.ts'
 import type { Models } from './models/models.ts'
+import { getDocs, getOpenApi } from './routes/docs.ts'
 import { postEvents } from './routes/events.ts'
 import { getHealth, getMetrics, getReady } from './routes/health.ts'
 import { getItem, putItems } from './routes/items.ts'
@@ -47,7 +47,6 @@ export interface AppDeps {
   readonly host: 'node' | 'workerd'
   readonly batches: Batches
   readonly visitorData: VisitorData
-  readonly decisions: Decisions
   readonly catalogue: Catalogue
   readonly regions: Regions
   readonly models: Models
@@ -82,6 +81,9 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.get('/readyz', (c) => getReady(deps, c))
   app.get('/metrics', pushKey(deps.config), (c) => getMetrics(deps, c))
 
+  app.get('/openapi.json', getOpenApi)
+  app.get('/docs', getDocs)
+
   app.use('/v1/*', cors(deps.config.sites))
   const page = siteKey(deps.config)
   const limited = limitKeyAndAddress(deps)
@@ -96,11 +98,10 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.put('/v1/items', operator, (c) => putItems(deps, c))
   app.get('/v1/items/:id', operator, (c) => getItem(deps, c))
 
-  app.use('/v1/models', pushKey(deps.config))
-  app.use('/v1/models/*', pushKey(deps.config))
-  app.get('/v1/models', (c) => getModels(deps, c))
-  app.put('/v1/models/files/:sha256', (c) => putFile(deps, c))
-  app.put('/v1/models/:epoch', (c) => putEpoch(deps, c))
-  app.put('/v1/models/:epoch/deltas/:delta', (c) => putDelta(deps, c))
+  const trainer = pushKey(deps.config)
+  app.get('/v1/models', secretKey(deps.config, ['push', 'admin']), (c) => getModels(deps, c))
+  app.put('/v1/models/files/:sha256', trainer, (c) => putFile(deps, c))
+  app.put('/v1/models/:epoch', trainer, (c) => putEpoch(deps, c))
+  app.put('/v1/models/:epoch/deltas/:delta', trainer, (c) => putDelta(deps, c))
   return app
 }

@@ -1,19 +1,14 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Problem } from '@attune/core'
 import { seededRandom } from '@attune/core/testing'
 import fc from 'fast-check'
 import type { Hono } from 'hono'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createApp, type AppEnv } from './app.ts'
-import { readConfig } from './config.ts'
-import { createDeps } from './create.ts'
-import { environmentOf } from './host/options.ts'
-import { FileSystemModelStore } from './models/file-system.ts'
-import { loadOrt } from './serve/ort-node.ts'
-import { edgeOptions, PUSH_KEY, SITE } from './testing/api.ts'
+import type { AppEnv } from './app.ts'
+import { PUSH_KEY, SITE } from './testing/api.ts'
+import { CONTEXT, createTestApp } from './testing/app.ts'
 import { buildArtifact, createSigner } from './testing/artifact.ts'
 
 // Whatever is sent, the answer is what was asked for or a problem with a code: never a 500, never a hang.
@@ -22,23 +17,13 @@ let folder: string
 let app: Hono<AppEnv>
 let visitor: string
 let defects: unknown[]
-/** Answers every request to Cosmos with an empty page and a token. */
-const emptyCosmos = (): Promise<Response> =>
-  Promise.resolve(
-    Response.json(
-      { Documents: [] },
-      { status: 201, headers: { 'x-ms-session-token': '0:-1#1', 'x-ms-request-charge': '1' } },
-    ),
-  )
-const context = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} }
-
 async function send(
   method: string,
   path: string,
   body: BodyInit | null,
   headers: Record<string, string> = {},
 ): Promise<Response> {
-  return app.request(path, { method, headers, ...(body !== null && { body }) }, {}, context)
+  return app.request(path, { method, headers, ...(body !== null && { body }) }, {}, CONTEXT)
 }
 const page = (path: string, body: BodyInit) => send('POST', `${path}?key=${SITE.key}`, body)
 const push = (method: string, path: string, body: BodyInit | null) =>
@@ -47,25 +32,8 @@ const push = (method: string, path: string, body: BodyInit | null) =>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'attune-fuzz-'))
   const signer = await createSigner()
-  const config = readConfig(
-    environmentOf(edgeOptions({ endpoint: 'http://cosmos.test', key: 'c2VjcmV0' }, signer)),
-  )
   defects = []
-  const deps = createDeps(config, {
-    name: 'node',
-    store: new FileSystemModelStore(folder),
-    scanModule: await WebAssembly.compile(
-      await readFile(fileURLToPath(import.meta.resolve('@attune/core/scan.wasm'))),
-    ),
-    loadOrt,
-    maxFileBytes: 1_000_000,
-    fetch: emptyCosmos,
-    log: (level, _, fields) => {
-      if (level === 'error') defects.push(fields)
-    },
-    addressOf: () => undefined,
-  })
-  app = createApp(deps)
+  app = await createTestApp({ signer, folder, onDefect: (fields) => defects.push(fields) })
   const artifact = await buildArtifact(seededRandom(1), { items: 100, epoch: 1, golden: 1 })
   for (const [role, bytes] of artifact.files) {
     await push(

@@ -129,6 +129,11 @@ function problem(
   return c.body(JSON.stringify(body), status, { 'content-type': 'application/problem+json' })
 }
 
+/** The HTTP status a code becomes. */
+export function statusOf(code: EdgeErrorCode | ArtifactErrorCode): number {
+  return (PROBLEMS.get(code) ?? EDGE_PROBLEMS.INTERNAL)[0]
+}
+
 function malformedCode(c: Context<AppEnv>): EdgeErrorCode {
   return c.req.path.endsWith('/events') ? 'EVENTS_MALFORMED' : 'RANK_MALFORMED'
 }

@@ -6,10 +6,8 @@ import { EdgeError } from '../error.ts'
 import { readJsonObject } from '../middleware/body.ts'
 import { WithState } from '../middleware/problem.ts'
 import { check, tryCheck } from '../schema/check.ts'
-import { itemChange, itemsRequest, type ItemChange } from '../schema/items.ts'
+import { itemChange, itemsRequest, MAX_ITEMS_BYTES, type ItemChange } from '../schema/items.ts'
 
-/** 1,000 items with attributes of 4,000 characters. */
-const MAX_ITEMS_BYTES = 5_000_000
 /** How long a deleted item says so to those who read the change feed. */
 const TOMBSTONE_TTL_S = 30 * 86_400
 

@@ -4,10 +4,8 @@ import type { AppDeps, AppEnv } from '../app.ts'
 import { EdgeError } from '../error.ts'
 import { readBytes } from '../middleware/body.ts'
 import { WithState } from '../middleware/problem.ts'
+import { MAX_DELTA_BYTES, MAX_MANIFEST_BYTES } from '../schema/models.ts'
 
-/** A Worker has 128 MB in all; a larger artifact belongs on Node. */
-const MAX_MANIFEST_BYTES = 1_000_000
-const MAX_DELTA_BYTES = 32_000_000
 /** A large file over a slow line. */
 const UPLOAD_TIMEOUT_MS = 300_000
 

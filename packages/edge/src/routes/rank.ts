@@ -2,12 +2,10 @@ import type { Context } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
 import { EdgeError } from '../error.ts'
 import { readJsonObject } from '../middleware/body.ts'
+import { MAX_RANK_BYTES } from '../schema/rank.ts'
 import { rank } from '../serve/rank.ts'
 import { partitionKey } from './events.ts'
 import { parseRank } from './parse-rank.ts'
-
-/** 1,000 candidates, 1,000 exclusions of 256 characters and 50 events, in UTF-8. */
-const MAX_RANK_BYTES = 600_000
 
 /** `POST /v1/rank`. What keeps the model new happens behind the answer. */
 export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
@@ -26,7 +24,6 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   if (epoch === undefined) throw new EdgeError('MODEL_MISSING', 'no epoch was pushed to this edge yet')
   const answer = await epoch.use((held) => rank(deps, held, request, visitor, trace))
   trace.enter('serialise')
-  if (visitor !== undefined) deps.decisions.shown(visitor, site.id, answer, background)
   background(deps.models.refresh())
   background(deps.regions.refresh())
   return c.json(answer)

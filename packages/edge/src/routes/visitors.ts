@@ -3,9 +3,8 @@ import type { Context } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
 import { EdgeError } from '../error.ts'
 import { field, readJsonObject } from '../middleware/body.ts'
+import { MAX_VISITOR_BYTES } from '../schema/visitors.ts'
 import { partitionKey } from './events.ts'
-
-const MAX_VISITOR_BYTES = 1_000
 
 /** `POST /v1/visitors`: a new handle; nothing is stored. */
 export async function postVisitors(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
@@ -17,15 +16,11 @@ export async function postVisitors(deps: AppDeps, c: Context<AppEnv>): Promise<R
 /** `POST /v1/visitors/export`: everything stored of the visitor whose handle is sent. */
 export async function postExport(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
   const { handle, key } = await visitorOf(deps, c)
-  const [batches, decisions] = await Promise.all([
-    deps.visitorData.export(key),
-    deps.visitorData.decisions(key),
-  ])
+  const batches = await deps.visitorData.export(key)
   const events = batches.reduce((sum, batch) => sum + batch.events.length, 0)
   return c.json({
     visitor: handle,
     events,
-    decisions,
     batches: batches.map(({ id, at, received, events }) => ({ batch: id, at, received, events })),
   })
 }
@@ -33,15 +28,8 @@ export async function postExport(deps: AppDeps, c: Context<AppEnv>): Promise<Res
 /** `POST /v1/visitors/delete`: deletes all of it; the answer's session is that of a read which found nothing left. */
 export async function postDelete(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
   const { handle, key } = await visitorOf(deps, c)
-  const { deleted, decisions, session } = await deps.visitorData.erase(key)
-  return c.json({
-    visitor: handle,
-    deleted,
-    decisions,
-    remaining: 0,
-    session,
-    at: new Date(deps.now()).toISOString(),
-  })
+  const { deleted, session } = await deps.visitorData.erase(key)
+  return c.json({ visitor: handle, deleted, remaining: 0, session, at: new Date(deps.now()).toISOString() })
 }
 
 /** The handle travels in the body: addresses end up in logs. */

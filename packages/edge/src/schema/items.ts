@@ -1,6 +1,17 @@
-import { MAX_ITEM_ID_LENGTH, type AttributeValue, type ItemAttributes } from '@attune/core'
+import {
+  MAX_ATTRIBUTE_LIST,
+  MAX_ATTRIBUTE_NAME_LENGTH,
+  MAX_ATTRIBUTE_TEXT_LENGTH,
+  MAX_ATTRIBUTES,
+  MAX_ITEM_ID_LENGTH,
+  type AttributeValue,
+  type Issue,
+  type ItemAttributes,
+} from '@attune/core'
 import * as v from 'valibot'
-import { text } from './fields.ts'
+import { finite, many, text, time, whole } from './fields.ts'
+import { may, object, says } from './object.ts'
+import { issue } from './problem.ts'
 
 /** An item as the site's server sends it: what it is now, whole; or that it is gone. */
 export type ItemChange =
@@ -11,12 +22,9 @@ export interface ItemsRequest {
   readonly items: readonly unknown[]
 }
 
+/** 1,000 items with attributes of 4,000 characters. */
+export const MAX_ITEMS_BYTES = 5_000_000
 export const MAX_ITEMS_PER_REQUEST = 1_000
-export const MAX_ATTRIBUTES = 64
-const MAX_ATTRIBUTE_NAME_LENGTH = 64
-const MAX_ATTRIBUTE_TEXT_LENGTH = 500
-const MAX_ATTRIBUTE_LIST = 64
-const MAX_ATTRIBUTE_ENTRY_LENGTH = 100
 /** As JSON. Attributes of the whole catalogue are held in memory by every edge: 43,000 items of 200 bytes are 9 MB. */
 export const MAX_ATTRIBUTES_LENGTH = 4_000
 /** Cosmos takes document ids of 1,023 bytes; an id's bytes become 4/3 as many characters of base64url. */
@@ -37,36 +45,25 @@ const VALUE = `text of at most ${MAX_ATTRIBUTE_TEXT_LENGTH} characters, a finite
 const value: v.GenericSchema<AttributeValue> = v.union(
   [
     text(MAX_ATTRIBUTE_TEXT_LENGTH, 0),
-    v.pipe(v.number(), v.finite()),
+    finite,
     v.boolean(),
-    v.pipe(v.array(text(MAX_ATTRIBUTE_ENTRY_LENGTH)), v.maxLength(MAX_ATTRIBUTE_LIST)),
+    v.pipe(v.array(text(MAX_ATTRIBUTE_TEXT_LENGTH, 0)), v.maxLength(MAX_ATTRIBUTE_LIST)),
   ],
   VALUE,
 )
 
-const KNOWN = {
-  category: text(MAX_ATTRIBUTE_ENTRY_LENGTH),
-  stock: v.pipe(v.number('a finite number'), v.finite('a finite number')),
-  added: v.pipe(
-    v.number('milliseconds since 1970'),
-    v.finite('milliseconds since 1970'),
-    v.minValue(0, 'milliseconds since 1970'),
-  ),
-}
+const attributes = v.objectWithRest(
+  {
+    category: may(says(text(MAX_ATTRIBUTE_TEXT_LENGTH, 0), 'At most so many of one in a list')),
+    stock: may(says(finite, 'How many there are to sell')),
+    added: may(says(time, 'Milliseconds since 1970: when it came into the catalogue')),
+  },
+  value,
+  'an object of attributes',
+)
 
 export const itemAttributes: v.GenericSchema<ItemAttributes> = v.pipe(
-  v.objectWithRest(
-    {
-      category: v.pipe(v.exactOptional(KNOWN.category), v.description('At most so many of one in a list')),
-      stock: v.pipe(v.exactOptional(KNOWN.stock), v.description('How many there are to sell')),
-      added: v.pipe(
-        v.exactOptional(KNOWN.added),
-        v.description('Milliseconds since 1970: when it came into the catalogue'),
-      ),
-    },
-    value,
-    'an object of attributes',
-  ),
+  attributes,
   v.check((attributes) => Object.keys(attributes).every(isName), NAME),
   v.check(
     (attributes) => Object.keys(attributes).length <= MAX_ATTRIBUTES,
@@ -95,6 +92,32 @@ export const itemsRequest: v.GenericSchema<ItemsRequest> = v.object({
     v.minLength(1, ITEMS),
     v.maxLength(MAX_ITEMS_PER_REQUEST, ITEMS),
   ),
+})
+
+export interface ItemsResponse {
+  readonly stored: number
+  readonly deleted: number
+  readonly rejected: readonly Issue[]
+  readonly session?: string
+}
+
+export const itemsResponse: v.GenericSchema<ItemsResponse> = object<ItemsResponse>({
+  stored: whole(0),
+  deleted: whole(0),
+  rejected: many(issue),
+  session: may(v.string()),
+})
+
+export interface ItemResponse {
+  readonly id: string
+  readonly attributes: ItemAttributes
+  readonly updated: number
+}
+
+export const itemResponse: v.GenericSchema<ItemResponse> = object<ItemResponse>({
+  id,
+  attributes: itemAttributes,
+  updated: time,
 })
 
 function isName(name: string): boolean {

@@ -1,4 +1,0 @@
-import { describeDecisions } from './decisions.contract.ts'
-import { startNodeEdge } from './node.ts'
-
-describeDecisions(startNodeEdge)

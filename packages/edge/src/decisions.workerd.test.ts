@@ -1,4 +1,0 @@
-import { describeDecisions } from './decisions.contract.ts'
-import { startWorkerdEdge } from './host/workerd.ts'
-
-describeDecisions(startWorkerdEdge)

@@ -1,0 +1,113 @@
+import {
+  MAX_CANDIDATES,
+  MAX_LIST_LENGTH,
+  MAX_NAME_LENGTH,
+  MAX_RECENT_EVENTS,
+  STRATEGIES,
+  type DeviceList,
+  type EngineName,
+  type RankDiagnostics,
+  type RankedItem,
+  type RankRequest,
+  type RankResponse,
+} from '@attune/core'
+import * as v from 'valibot'
+import { event, eventKind } from './events.ts'
+import {
+  delta,
+  epoch,
+  finite,
+  flag,
+  handle,
+  itemId,
+  list,
+  many,
+  oneOf,
+  session,
+  text,
+  time,
+  uuid,
+  whole,
+} from './fields.ts'
+import { may, object, says } from './object.ts'
+
+// Describes; routes/parse-rank.ts is what a request goes through, as it is on every page view's way. A property test
+// holds the two together.
+
+/** 1,000 candidates, 1,000 exclusions of 256 characters and 50 events, in UTF-8. */
+export const MAX_RANK_BYTES = 600_000
+
+const ids = list(itemId, MAX_CANDIDATES, `at most ${MAX_CANDIDATES} item ids`)
+
+export const rankRequest: v.GenericSchema<RankRequest> = v.pipe(
+  object<RankRequest>({
+    slot: says(text(MAX_NAME_LENGTH), 'The place on the page'),
+    visitor: may(handle),
+    session: may(session),
+    strategy: may(oneOf(STRATEGIES)),
+    item: may(says(itemId, 'What `similar` starts from')),
+    candidates: may(says(ids, 'Rank these; absent: the whole catalogue')),
+    k: may(whole(1, MAX_LIST_LENGTH)),
+    exclude: may(ids),
+    recent: may(
+      says(list(event, MAX_RECENT_EVENTS), 'Newest events, sent or not; merged by id. Bad ones are left out'),
+    ),
+    device: may(says(flag, 'Also hand out what the page needs to put the list in order by itself')),
+    history: may(says(oneOf(['full', 'recent']), '`recent`: nothing stored is read')),
+  }),
+  v.check(
+    ({ strategy, item }) => strategy !== 'similar' || item !== undefined,
+    'an item, as strategy is similar',
+  ),
+)
+
+const rankedItem: v.GenericSchema<RankedItem> = object<RankedItem>({
+  id: itemId,
+  score: says(v.nullable(finite), 'null: the model does not know this candidate'),
+  because: may(
+    object<NonNullable<RankedItem['because']>>({
+      item: itemId,
+      kind: v.union([eventKind, v.literal('custom')]),
+    }),
+  ),
+})
+
+export const engine: v.GenericSchema<EngineName> = oneOf(['ort', 'core', 'none'])
+
+const diagnostics: v.GenericSchema<RankDiagnostics> = object<RankDiagnostics>({
+  historyMs: finite,
+  rankMs: finite,
+  ru: finite,
+  engine,
+  candidates: whole(0),
+  events: whole(0),
+})
+
+const step: v.GenericSchema<DeviceList['steps'][number]> = v.pipe(
+  v.strictTuple([itemId, v.string(), time]),
+  v.description('Item, kind, milliseconds since 1970'),
+) as unknown as v.GenericSchema<DeviceList['steps'][number]>
+
+const device: v.GenericSchema<DeviceList> = object<DeviceList>({
+  weights: says(text(64, 64), 'SHA-256 of the weights: `GET /v1/weights/{sha256}`'),
+  ids: many(itemId),
+  candidates: whole(0),
+  rows: whole(0),
+  dim: whole(0),
+  links: whole(0),
+  steps: many(step),
+  data: says(v.string(), 'Base64'),
+})
+
+export const rankResponse: v.GenericSchema<RankResponse> = object<RankResponse>({
+  decision: uuid,
+  slot: v.string(),
+  strategy: oneOf(STRATEGIES),
+  epoch,
+  delta,
+  fresh: says(flag, 'The stored history was at least as new as the session token asked for'),
+  session: may(v.string()),
+  items: many(rankedItem),
+  device: may(device),
+  diagnostics: may(diagnostics),
+})
