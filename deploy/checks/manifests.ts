@@ -58,6 +58,8 @@ export interface PodSpec {
   readonly securityContext?: {
     readonly runAsNonRoot?: boolean
     readonly runAsUser?: number
+    readonly runAsGroup?: number
+    readonly fsGroup?: number
     readonly seccompProfile?: { readonly type: string }
   }
   readonly containers: readonly Container[]
@@ -73,6 +75,7 @@ interface Probe {
 
 export interface Container {
   readonly name: string
+  readonly workingDir?: string
   readonly image: string
   readonly command?: readonly string[]
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[]

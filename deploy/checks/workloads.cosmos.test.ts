@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
@@ -20,12 +20,13 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { randomTrainedModel } from '../../packages/trainer-bridge/src/testing/random-model.ts'
 import { buildImage, type Built, type ImageName } from '../images/build.ts'
+import { canContain, makeRoot, startContainer, type RunningContainer } from './container.ts'
 import { workloadsOf } from './manifest-rules.ts'
 import type { Container, Manifest, PodSpec } from './manifests.ts'
 import { renderedFile } from './render.ts'
 
-// The production overlay's own commands, settings and probes, in the files of the images, against the local Cosmos. Left
-// out is what needs a container: its user, its read-only root, its limits.
+// The production overlay's own commands, settings, users, volumes and probes, in the files of the images, against the
+// local Cosmos. Left out are limits, seccomp and networks.
 
 const objects = parseAllDocuments(await readFile(renderedFile('production'), 'utf8')).map(
   (document) => document.toJS() as Manifest,
@@ -59,23 +60,59 @@ function podOf(name: string): { pod: PodSpec; container: Container; settings: Re
   return { pod, container, settings }
 }
 
-/** The manifest's command in the files of its image. */
-function launch(
+const contained = await canContain()
+if (!contained && process.env['CI']) throw new Error('containers need root and namespaces of their own')
+
+/** The manifest's command, user, volumes and read-only root in the files of its image; on a machine that has no namespaces for us, the command alone. */
+async function launch(
   image: ImageName,
-  command: readonly string[],
+  { pod, container }: { pod: PodSpec; container: Container },
   env: Record<string, string>,
-): { child: ChildProcess; output: () => string } {
-  const [program = '', ...args] = command
-  const nodeFolder = join(process.execPath, '..')
+  claims: Record<string, string>,
+): Promise<RunningContainer> {
+  if (contained) {
+    const root = await mkdtemp(join(tmpdir(), 'attune-root-'))
+    cleanup.push(() => rm(root, { recursive: true, force: true }))
+    await makeRoot(root)
+    const running = await startContainer({
+      root,
+      image: join(images, image),
+      pod,
+      container,
+      env,
+      claims,
+    })
+    cleanup.push(() => void running.child.kill('SIGKILL'))
+    return running
+  }
+  const [program = '', ...args] = container.command ?? []
+  const mounted = Object.entries(env).map(([name, value]) => [name, onHost(value, container, claims)])
   const child = spawn(program, args, {
     cwd: join(images, image),
-    env: { PATH: `${nodeFolder}:${process.env['PATH'] ?? ''}`, ...env },
+    env: {
+      PATH: `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}`,
+      ...Object.fromEntries(mounted),
+    },
   })
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
   cleanup.push(() => void child.kill('SIGKILL'))
-  return { child, output: () => text }
+  return {
+    child,
+    output: () => text,
+    signal: async (name) => {
+      child.kill(name)
+    },
+  }
+}
+
+/** A path in a volume → where its folder is on this machine. */
+function onHost(value: string, { volumeMounts = [] }: Container, claims: Record<string, string>): string {
+  const mount = volumeMounts.find(
+    ({ name, mountPath }) => claims[name] !== undefined && value.startsWith(mountPath),
+  )
+  return mount === undefined ? value : value.replace(mount.mountPath, claims[mount.name] ?? '')
 }
 
 async function freePort(): Promise<number> {
@@ -130,17 +167,19 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
   const edge = podOf('attune-edge')
   const edgePort = await freePort()
   const url = `http://127.0.0.1:${edgePort}`
-  const edgeProcess = launch('edge', edge.container.command ?? [], {
+  const models = join(folder, 'models')
+  await mkdir(models)
+  const edgeEnv = {
     ...edge.settings,
     PORT: String(edgePort),
     HOST: '127.0.0.1',
-    ATTUNE_MODELS: join(folder, 'models'),
     ATTUNE_VERIFY_KEYS: JSON.stringify([publicJwk(signingKey)]),
     ATTUNE_PUSH_KEYS: 'p'.repeat(32),
     ATTUNE_VISITOR_SECRETS: 'v'.repeat(32),
     COSMOS_ENDPOINTS: cosmos.endpoint,
     COSMOS_KEY: cosmos.key,
-  })
+  }
+  const edgeProcess = await launch('edge', edge, edgeEnv, { models })
   for (const probe of ['startupProbe', 'livenessProbe'] as const)
     await passes(edge.container, probe, url, edgeProcess.output)
   const early = await fetch(`${url}${edge.container.readinessProbe?.httpGet?.path}`)
@@ -163,21 +202,25 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
   )
   // As a killed container leaves it: held by process 1, which there is in every container.
   await writeFile(join(state, 'bridge.lock'), '1')
-  const bridgeProcess = launch('bridge', bridge.container.command ?? [], {
+  const bridgeEnv = {
     ...bridge.settings,
     PORT: String(bridgePort),
     HOST: '127.0.0.1',
-    ATTUNE_FOLDER: state,
-    ATTUNE_INITIAL: join(state, 'initial'),
     ATTUNE_EDGES: url,
     ATTUNE_PUSH_KEY: 'p'.repeat(32),
     ATTUNE_SIGNING_KEY: JSON.stringify(signingKey),
     COSMOS_ENDPOINT: cosmos.endpoint,
     COSMOS_KEY: cosmos.key,
-  })
+  }
+  const bridgeProcess = await launch('bridge', bridge, bridgeEnv, { state })
   for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const)
     await passes(bridge.container, probe, `http://127.0.0.1:${bridgePort}`, bridgeProcess.output)
 
+  for (const { privileges } of [edgeProcess, bridgeProcess]) {
+    if (privileges === undefined) continue
+    const seen = { user: 10001, capabilities: 0n, noNewPrivileges: true, readOnlyRoot: true }
+    expect(await privileges()).toEqual(seen)
+  }
   await passes(edge.container, 'readinessProbe', url, edgeProcess.output)
   const { visitor } = (await post(url, '/v1/visitors', {})).body
   await vi.waitFor(
@@ -203,7 +246,7 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
   })
   await vi.waitFor(() => expect(answered.length).toBeGreaterThan(20), 20_000)
   const preStop = edge.container.lifecycle?.preStop?.sleep?.seconds ?? 0
-  await endsWithin(edgeProcess.child, (edge.pod.terminationGracePeriodSeconds ?? 30) - preStop)
+  await endsWithin(edgeProcess, (edge.pod.terminationGracePeriodSeconds ?? 30) - preStop)
   sending.abort()
   await Promise.all(senders)
   const client = new CosmosClient({ endpoint: cosmos.endpoint, key: cosmos.key })
@@ -216,14 +259,14 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
   const stored = new Set(resources.map(({ id }) => id))
   expect(answered.filter((batch) => !stored.has(batch))).toEqual([])
 
-  await endsWithin(bridgeProcess.child, bridge.pod.terminationGracePeriodSeconds ?? 30)
+  await endsWithin(bridgeProcess, bridge.pod.terminationGracePeriodSeconds ?? 30)
 })
 
 /** SIGTERM, then an end by itself with status 0 before the kubelet would kill. */
-async function endsWithin(child: ChildProcess, seconds: number): Promise<void> {
+async function endsWithin({ child, signal: send }: RunningContainer, seconds: number): Promise<void> {
   const started = Date.now()
   const exit = once(child, 'exit')
-  child.kill('SIGTERM')
+  await send('SIGTERM')
   const [code, signal] = (await exit) as [number | null, string | null]
   expect({ code, signal }).toEqual({ code: 0, signal: null })
   expect(Date.now() - started).toBeLessThan(seconds * 1_000)

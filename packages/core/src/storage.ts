@@ -20,6 +20,37 @@ export interface BatchDocument {
   readonly events: readonly TrackedEvent[]
 }
 
+/** What one answer showed. Arrays run in the list's order. */
+export interface Decision {
+  /** Id of the answer; events carry it as `decision`. */
+  readonly id: string
+  readonly slot: string
+  readonly strategy: string
+  readonly epoch: number
+  readonly delta: number
+  /** The list knew everything the page had sent. */
+  readonly fresh: boolean
+  /** When it was answered, milliseconds since 1970. */
+  readonly at: number
+  readonly items: readonly string[]
+  /** null: the model does not know the item. */
+  readonly scores: readonly (number | null)[]
+  /** Probability with which each item came to its place; absent where nothing was explored. */
+  readonly propensities?: readonly (number | null)[]
+}
+
+/** What one visitor was shown within a moment, as a page asks for several slots at once: container `decisions`. */
+export interface DecisionDocument {
+  /** Id of its first decision. */
+  readonly id: string
+  /** Partition key, as in {@link BatchDocument}. */
+  readonly visitor: string
+  readonly site: string
+  /** Share of decisions that is kept: each stands for 1 / sampled. */
+  readonly sampled: number
+  readonly decisions: readonly Decision[]
+}
+
 export interface ContainerDefinition {
   readonly id: string
   readonly partitionKey: { readonly paths: readonly string[]; readonly kind: 'Hash'; readonly version: 2 }

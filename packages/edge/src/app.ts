@@ -2,6 +2,7 @@ import type { Random } from '@attune/core'
 import { Hono, type Context } from 'hono'
 import type { Config, Site } from './config.ts'
 import type { Batches } from './cosmos/batches.ts'
+import type { Decisions } from './cosmos/decisions.ts'
 import type { Regions } from './cosmos/regions.ts'
 import type { Catalogue } from './cosmos/catalogue.ts'
 import type { VisitorData } from './cosmos/visitor-data.ts'
@@ -47,6 +48,7 @@ export interface AppDeps {
   readonly host: 'node' | 'workerd'
   readonly batches: Batches
   readonly visitorData: VisitorData
+  readonly decisions: Decisions
   readonly catalogue: Catalogue
   readonly regions: Regions
   readonly models: Models

@@ -112,3 +112,34 @@ test('secrets stay out of the message', () => {
     expect(String(error)).not.toContain('not base64!')
   }
 })
+
+test('settings of OpenTelemetry are read; a secret header never appears in a message', () => {
+  const { telemetry } = readConfig({
+    ...GOOD,
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example/otlp/',
+    OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Bearer%20a%2Cb, x-team = edge',
+    OTEL_TRACES_SAMPLER_ARG: '0.25',
+  })
+  expect(telemetry).toEqual({
+    endpoint: 'https://collector.example/otlp',
+    headers: { authorization: 'Bearer a,b', 'x-team': 'edge' },
+    service: 'attune-edge',
+    ratio: 0.25,
+    temporality: undefined,
+    intervalMs: 60_000,
+  })
+  expect(readConfig(GOOD).telemetry).toBeUndefined()
+  const wrong = {
+    ...GOOD,
+    ATTUNE_DECISIONS: '2',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
+    OTEL_EXPORTER_OTLP_HEADERS: 'only-a-secret',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: 'lowmemory',
+    OTEL_TRACES_SAMPLER_ARG: '-1',
+    OTEL_METRIC_EXPORT_INTERVAL: 'often',
+  }
+  const added = Object.keys(wrong).filter((name) => !(name in GOOD))
+  expect(problemsOf(wrong).toSorted()).toEqual(added.toSorted())
+  expect(() => readConfig(wrong)).not.toThrow(/only-a-secret/)
+})

@@ -63,6 +63,8 @@ export interface Config {
   readonly trustProxy: boolean
   /** Days a batch is kept; absent: the container's own TTL. */
   readonly retentionDays?: number
+  /** Share of answers whose list is kept in Cosmos, 0 to 1. */
+  readonly decisions: number
   /** Where traces and metrics go; absent: nowhere. */
   readonly telemetry?: TelemetryConfig
 }
@@ -142,6 +144,8 @@ export function readConfig(env: Environment): Config {
   if (diagnostics !== undefined && !['true', 'false'].includes(diagnostics))
     fail('ATTUNE_DIAGNOSTICS', 'true or false', diagnostics)
 
+  const decisions = Number(text('ATTUNE_DECISIONS') ?? 0)
+  if (!(decisions >= 0 && decisions <= 1)) fail('ATTUNE_DECISIONS', '0 to 1', text('ATTUNE_DECISIONS'))
   const telemetry = readTelemetry(text, fail)
 
   for (const site of sites) {
@@ -180,6 +184,7 @@ export function readConfig(env: Environment): Config {
     limits,
     trustProxy: trustProxy === 'true',
     ...(days !== undefined && { retentionDays: Number(days) }),
+    decisions,
     ...(telemetry !== undefined && { telemetry }),
   }
 }

@@ -3,6 +3,7 @@ import type { AppDeps, Log } from './app.ts'
 import type { Config } from './config.ts'
 import { Batches } from './cosmos/batches.ts'
 import { Catalogue } from './cosmos/catalogue.ts'
+import { Decisions } from './cosmos/decisions.ts'
 import { Regions } from './cosmos/regions.ts'
 import { createCosmosFetch } from './cosmos/request.ts'
 import { VisitorData } from './cosmos/visitor-data.ts'
@@ -67,7 +68,18 @@ export function createDeps(config: Config, host: Host): AppDeps {
     config,
     host: host.name,
     batches: new Batches(config.cosmos, regions, cosmosFetch),
-    visitorData: new VisitorData(config.cosmos, regions, cosmosFetch),
+    visitorData: new VisitorData(config.cosmos, regions, cosmosFetch, config.decisions > 0),
+    decisions: new Decisions({
+      cosmos: config.cosmos,
+      regions,
+      fetch: cosmosFetch,
+      metrics,
+      log: host.log,
+      random,
+      now,
+      sampled: config.decisions,
+      retentionDays: config.retentionDays,
+    }),
     catalogue: new Catalogue(config.cosmos, regions, cosmosFetch),
     regions,
     models,

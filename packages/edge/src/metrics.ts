@@ -24,6 +24,7 @@ export const COUNTERS = {
   attune_requests_total: 'Requests by route and status.',
   attune_rate_limited_total: 'Requests refused with 429, by what was exhausted.',
   attune_events_total: 'Events by outcome.',
+  attune_decisions_total: 'Decisions by what became of their record: stored, lost.',
   attune_rank_engine_total: 'Lists by who computed the scores.',
   attune_rank_stale_total: 'Lists answered with fresh: false.',
   attune_fallbacks_total:
@@ -31,7 +32,7 @@ export const COUNTERS = {
   attune_cosmos_calls_total: 'Requests to Cosmos by operation.',
   attune_cosmos_request_units_total: 'RU charged by operation.',
   attune_cosmos_errors_total: 'Requests that failed because of Cosmos, by code.',
-  attune_telemetry_dropped_total: 'Traces, metrics and decisions that found no room, by signal.',
+  attune_telemetry_dropped_total: 'Traces that found no room in the queue.',
 } as const
 
 export type GaugeName = keyof typeof GAUGES

@@ -106,6 +106,7 @@ export async function serveNode(
     pid: process.pid,
     async close() {
       await closeServer(server)
+      deps.decisions.hurry()
       await deps.telemetry.end()
       await Promise.allSettled(background)
     },

@@ -24,6 +24,7 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   if (epoch === undefined) throw new EdgeError('MODEL_MISSING', 'no epoch was pushed to this edge yet')
   const answer = await epoch.use((held) => rank(deps, held, request, visitor, trace))
   trace.enter('serialise')
+  if (visitor !== undefined) deps.decisions.shown(visitor, site.id, answer, background)
   background(deps.models.refresh())
   background(deps.regions.refresh())
   return c.json(answer)

@@ -16,11 +16,15 @@ export async function postVisitors(deps: AppDeps, c: Context<AppEnv>): Promise<R
 /** `POST /v1/visitors/export`: everything stored of the visitor whose handle is sent. */
 export async function postExport(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
   const { handle, key } = await visitorOf(deps, c)
-  const batches = await deps.visitorData.export(key)
+  const [batches, decisions] = await Promise.all([
+    deps.visitorData.export(key),
+    deps.visitorData.decisions(key),
+  ])
   const events = batches.reduce((sum, batch) => sum + batch.events.length, 0)
   return c.json({
     visitor: handle,
     events,
+    decisions,
     batches: batches.map(({ id, at, received, events }) => ({ batch: id, at, received, events })),
   })
 }
@@ -28,8 +32,15 @@ export async function postExport(deps: AppDeps, c: Context<AppEnv>): Promise<Res
 /** `POST /v1/visitors/delete`: deletes all of it; the answer's session is that of a read which found nothing left. */
 export async function postDelete(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
   const { handle, key } = await visitorOf(deps, c)
-  const { deleted, session } = await deps.visitorData.erase(key)
-  return c.json({ visitor: handle, deleted, remaining: 0, session, at: new Date(deps.now()).toISOString() })
+  const { deleted, decisions, session } = await deps.visitorData.erase(key)
+  return c.json({
+    visitor: handle,
+    deleted,
+    decisions,
+    remaining: 0,
+    session,
+    at: new Date(deps.now()).toISOString(),
+  })
 }
 
 /** The handle travels in the body: addresses end up in logs. */
