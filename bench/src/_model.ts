@@ -1,6 +1,17 @@
 import { readWeights } from '@attune/core/rank'
 import { buildRandomModel, seededRandom } from '@attune/core/testing'
-import type { BridgeOptions, TrainingData } from '@attune/trainer-bridge'
+import {
+  buildArtifact,
+  createSigner,
+  EdgeClient,
+  manifestBytes,
+  nodeScanner,
+  type BridgeOptions,
+  type TrainingData,
+} from '@attune/trainer-bridge'
+import type { House } from './_loop.ts'
+
+const PUSH_TIMEOUT_MS = 120_000
 
 export type InitialModel = Awaited<ReturnType<Exclude<BridgeOptions['initial'], string>>>
 
@@ -20,6 +31,27 @@ export function randomModel(items: number, seed = 7, neighbours = 20): InitialMo
     weights: readWeights(data.weights ?? new Map(), dim, historyLength),
     metrics: undefined,
   }
+}
+
+/** Gives an edge this model as its epoch 1. */
+export async function pushModel(
+  url: string,
+  { pushKey, signingKey }: Pick<House, 'pushKey' | 'signingKey'>,
+  model: InitialModel,
+): Promise<void> {
+  const artifact = await buildArtifact(model, {
+    epoch: 1,
+    parent: null,
+    created: '2026-01-01T00:00:00.000Z',
+    trainer: 'random/0',
+    makeScanner: nodeScanner,
+    random: seededRandom(3),
+  })
+  const signer = await createSigner(signingKey)
+  const client = new EdgeClient({ url, pushKey }, fetch)
+  const signal = AbortSignal.timeout(PUSH_TIMEOUT_MS)
+  for (const [sha256, bytes] of artifact.files) await client.putFile(sha256, bytes, signal)
+  await client.putEpoch(1, await signer.sign(manifestBytes(artifact.manifest), 'attune-manifest+jws'), signal)
 }
 
 /** Visits of shoppers with tastes: each stays mostly within one of `groups` groups of items, nearer ones more often. */

@@ -5,19 +5,12 @@ import type { EventsResponse, RankRequest, RankResponse, TrackedEvent, VisitorRe
 import { CandidateSet, coreEngine, rankHistory } from '@attune/core/rank'
 import { seededRandom } from '@attune/core/testing'
 import { startWorkerdEdge } from '@attune/edge/workerd'
-import {
-  buildArtifact,
-  createSigner,
-  EdgeClient,
-  manifestBytes,
-  nodeScanner,
-  servingModel,
-} from '@attune/trainer-bridge'
+import { nodeScanner, servingModel } from '@attune/trainer-bridge'
 import { forkCosmos } from './_cosmos-process.ts'
 import { forkEmptyNode, forkNodeEdge, startEmptyWorkerd, type ServerProcess } from './_edge-process.ts'
 import { JsonPoster } from './_http.ts'
 import { startHouse } from './_loop.ts'
-import { randomModel } from './_model.ts'
+import { pushModel, randomModel } from './_model.ts'
 import { cpuMicroseconds, residentMegabytes } from './_process.ts'
 
 const MODES = ['candidates-100', 'retrieve-20', 'retrieve-20-with-history-read'] as const
@@ -70,7 +63,7 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
     console.error(`artifact of ${items} items`)
     const first = await start()
     try {
-      await push(first.url, house.pushKey, await createSigner(house.signingKey), model)
+      await pushModel(first.url, house, model)
     } finally {
       await first.close()
     }
@@ -113,26 +106,6 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
     poster.close()
     await house.close()
   }
-}
-
-async function push(
-  url: string,
-  pushKey: string,
-  signer: Awaited<ReturnType<typeof createSigner>>,
-  model: ReturnType<typeof randomModel>,
-): Promise<void> {
-  const artifact = await buildArtifact(model, {
-    epoch: 1,
-    parent: null,
-    created: '2026-01-01T00:00:00.000Z',
-    trainer: 'random/0',
-    makeScanner: nodeScanner,
-    random: seededRandom(3),
-  })
-  const client = new EdgeClient({ url, pushKey }, fetch)
-  const signal = AbortSignal.timeout(2 * MINUTE_MS)
-  for (const [sha256, bytes] of artifact.files) await client.putFile(sha256, bytes, signal)
-  await client.putEpoch(1, await signer.sign(manifestBytes(artifact.manifest), 'attune-manifest+jws'), signal)
 }
 
 /** Until the server has loaded the epoch and made its ORT sessions. */

@@ -6,8 +6,10 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { seededRandom } from '@attune/core/testing'
 import { expect, test } from 'vitest'
+import { run as bundle } from './bundle.ts'
 import { run as freshness } from './freshness.ts'
 import { run as replay } from './replay.ts'
+import { run as ru } from './ru.ts'
 
 // Small versions of the long benchmarks, so that they cannot rot and their promises are held on every run.
 
@@ -45,6 +47,20 @@ test('a replay over HTTP equals the offline evaluation, and finds the next item 
     await rm(folder, { recursive: true, force: true })
   }
 }, 300_000)
+
+test('by the local meter 1,000 events cost at most 1,500 RU, 1,000 lists 3,500, those from recent events nothing', async () => {
+  const result = await ru(['--visitors', '4'])
+  expect(result['per_1000_events']).toBeLessThanOrEqual(1_500)
+  expect(result['per_1000_events_published']).toBeLessThanOrEqual(1_500)
+  expect(result['per_1000_ranks']).toBeLessThanOrEqual(3_500)
+  expect(result['per_1000_ranks_recent']).toBe(0)
+}, 120_000)
+
+test('the Worker without ONNX Runtime is at most 150 KB gzip; the other one is told with its parts', async () => {
+  const result = await bundle([])
+  expect(result).toMatchObject({ small_fits: true })
+  expect(result['rows']).toMatchObject([{ build: 'full' }, { build: 'small' }])
+}, 60_000)
 
 test('npm run bench without a name lists the benchmarks; an unknown one is told so, with exit code 2', async () => {
   const bench = (...args: string[]) =>

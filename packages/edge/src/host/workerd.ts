@@ -4,6 +4,7 @@ import { Log, LogLevel, Miniflare } from 'miniflare'
 import { bundleWorker, type WorkerBundle } from './bundle.ts'
 import { environmentOf, type EdgeOptions, type RunningEdge } from './options.ts'
 
+export { bundleWorker, type WorkerBundle } from './bundle.ts'
 export type { EdgeOptions, RunningEdge } from './options.ts'
 
 /** Where each build begins. */
