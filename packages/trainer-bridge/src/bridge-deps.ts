@@ -4,6 +4,7 @@ import type { Signer } from './artifact/sign.ts'
 import type { FeedStart } from './change-feed/read.ts'
 import type { EdgeTarget } from './push/edge-client.ts'
 import type { EdgeStatus } from './push/follow.ts'
+import type { GuardFinding } from './refresh/guard.ts'
 import type { StateFolder } from './state/folder.ts'
 import type { TrainedModel } from './train/trained-model.ts'
 
@@ -26,6 +27,8 @@ export type BridgeStatus =
       /** From taking the pages to a signed delta on disk. */
       readonly ms: number
     }
+  /** The drift guard kept the factor rows of a delta back; its counts went out. */
+  | ({ readonly type: 'held'; readonly epoch: number; readonly delta: number } & GuardFinding)
   | ({ readonly type: 'edge' } & EdgeStatus)
   | { readonly type: 'feed'; readonly range: string; readonly error: string; readonly retryInMs: number }
   | { readonly type: 'stopped'; readonly error: string }

@@ -260,7 +260,8 @@ export class Bridge implements ReleaseSource {
     const started = now()
     const batch: MicroBatch = { seq: this.#model.seq + 1, at: started, pages }
     await folder.append(batch)
-    const bytes = await this.#publish(batch, this.#model.apply(batch))
+    const change = this.#model.apply(batch)
+    const bytes = await this.#publish(batch, change)
     const events = pages.reduce(
       (sum, page) => sum + page.batches.reduce((all, one) => all + one.events.length, 0),
       0,
@@ -276,6 +277,7 @@ export class Bridge implements ReleaseSource {
       bytes,
       ms: now() - started,
     })
+    if (change.guard?.held === true) this.#report({ type: 'held', epoch, delta, ...change.guard })
     for (const follower of this.#followers) follower.wake()
     const {
       journalBytes = MAX_JOURNAL_BYTES,

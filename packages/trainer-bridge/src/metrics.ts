@@ -7,13 +7,15 @@ export class StatusCounters {
   deltaSeconds = 0
   feedErrors = 0
   renewals = 0
+  held = 0
   stopped: string | undefined
 
   see(status: BridgeStatus): void {
     if (status.type === 'delta') {
       this.deltas++
       this.deltaSeconds += status.ms / 1_000
-    } else if (status.type === 'feed') this.feedErrors++
+    } else if (status.type === 'held') this.held++
+    else if (status.type === 'feed') this.feedErrors++
     else if (status.type === 'epoch' && status.why === 'renewed') this.renewals++
     else if (status.type === 'stopped') this.stopped = status.error
   }
@@ -56,6 +58,12 @@ export function renderMetrics(bridge: Bridge, counters: StatusCounters): string 
   metric('attune_delta', 'gauge', 'Newest delta of the epoch', [['', release.delta]])
   metric('attune_deltas_total', 'counter', 'Deltas made since the start', [['', counters.deltas]])
   metric('attune_delta_seconds_total', 'counter', 'Time spent making deltas', [['', counters.deltaSeconds]])
+  metric('attune_deltas_held_total', 'counter', 'Deltas whose factor rows the drift guard kept back', [
+    ['', counters.held],
+  ])
+  metric('attune_drift_nats', 'gauge', 'How much worse known next items are told than by the base model', [
+    ['', model.drift],
+  ])
   metric('attune_renewals_total', 'counter', 'Fresh epochs made of the current state', [
     ['', counters.renewals],
   ])

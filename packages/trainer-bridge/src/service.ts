@@ -126,6 +126,8 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 function tell(status: BridgeStatus, log: Log): void {
   const { type, ...fields } = status
   if (type === 'feed') log('warn', 'a read of the change feed failed and is tried again', fields)
+  else if (type === 'held')
+    log('warn', 'factor rows would have made known visits worse and were kept back; counts went out', fields)
   else if (type === 'stopped') log('error', 'the bridge stopped', fields)
   else if (type === 'epoch') log('info', 'epoch', fields)
   else if (status.type === 'edge' && status.state === 'failing')

@@ -2,14 +2,14 @@ import type { Random } from '@attune/core'
 import { seededRandom } from '@attune/core/testing'
 import { encode, type EncoderWeights } from '@attune/core/rank'
 
-/** Step on the sphere: a click the model did not expect turns a new row by about two degrees. */
-const LEARNING_RATE = 0.003
+/** Step on the sphere: a click the model did not expect turns a new row by about eight degrees. */
+const LEARNING_RATE = 0.01
 /** Clicks that halve a row's steps. */
 const SETTLED_CLICKS = 10
 /** Clicks after which a new row is halfway to its neighbours. */
 const PLACED_CLICKS = 20
 /** Rows the clicked one is told apart from; shared by a micro-batch. */
-const NEGATIVES = 128
+const NEGATIVES = 512
 
 /** One step of a visit as rows of the model, oldest first. */
 export interface RowExample {
@@ -61,7 +61,7 @@ export class NegativeSampler {
  * O(examples · (L·d² + negatives·d)).
  *
  * @param factors - `[N, d]`, changed in place
- * @param touched - told each row that changed
+ * @param changing - told each row before it changes
  * @see Jean et al. 2015, "On Using Very Large Target Vocabulary for Neural Machine Translation", §3
  */
 export function stepFactors(
@@ -75,7 +75,7 @@ export function stepFactors(
     /** How often a row was clicked, in training and since. */
     readonly clicks: (row: number) => number
   },
-  touched: (row: number) => void,
+  changing: (row: number) => void,
 ): void {
   const { encoder, temperature, sampler, random, clicks } = options
   if (examples.length === 0) return
@@ -109,9 +109,9 @@ export function stepFactors(
       // A row that would move by less than a tenth of int8's grid is left where it is: deltas stay small.
       if (Math.abs(gradient) < 1e-3) return
       const step = (-rateOf(clicks(row)) * gradient) / temperature
+      changing(row)
       for (let c = 0; c < d; c++) factors[row * d + c] = factors[row * d + c]! + step * query[c]!
       normaliseRow(factors, row, d)
-      touched(row)
     })
   }
 }
@@ -122,7 +122,11 @@ function rateOf(clicks: number): number {
 }
 
 /** Rows → query, right aligned as the encoder wants it. */
-function encodeRows(factors: Float32Array, example: RowExample, weights: EncoderWeights): Float32Array {
+export function encodeRows(
+  factors: Float32Array,
+  example: RowExample,
+  weights: EncoderWeights,
+): Float32Array {
   const { dim: d, historyLength: length } = weights
   const history = new Float32Array(length * d)
   const kind = new Int32Array(length)

@@ -17,6 +17,7 @@ import { seededRandom } from '@attune/core/testing'
 import type { TrainedModel } from '../train/trained-model.ts'
 import { Windows, type CountSink, type StoredBatch, type WindowsState } from '../windows.ts'
 import { Counts, type CountsState } from './counts.ts'
+import { DriftGuard, type GuardFinding, type GuardState } from './guard.ts'
 import { NegativeSampler, placeRow, stepFactors, type RowExample } from './factors.ts'
 
 /** A page of one range of the change feed, as read. */
@@ -42,6 +43,8 @@ export interface MicroBatch {
 export interface ModelChange {
   readonly items: readonly string[]
   readonly content: DeltaContent
+  /** What the drift guard found; undefined when no factor row changed. */
+  readonly guard?: GuardFinding
 }
 
 /** New items follow their neighbours until they have this many steps; from then on they are trained. */
@@ -62,6 +65,8 @@ export interface LiveState {
   /** Rows that differ from the base's, and their values `[rows, d]`. */
   readonly factorRows: Uint32Array
   readonly factors: Float32Array
+  /** Absent in states written before there was a guard: it starts anew. */
+  readonly guard?: GuardState
 }
 
 /**
@@ -77,12 +82,15 @@ export class LiveModel {
   #factors: Float32Array
   readonly #trained = new Set<number>()
   readonly #sampler: NegativeSampler
+  readonly #guard: DriftGuard
   #through: SessionToken | undefined
   readonly #continuations: Map<string, string>
   #seq: number
   /** Neighbours of rows newer than the base in both directions, in units. */
   readonly #around = new Map<number, Map<number, number>>()
   #dirtyFactors = new Set<number>()
+  /** Rows there were before the micro-batch, as they were, when it changes them. */
+  #oldFactors = new Map<number, Float32Array>()
   #dirtyPairs = new Set<number>()
   #dirtySteps = new Set<number>()
 
@@ -95,6 +103,7 @@ export class LiveModel {
     this.#factors = base.factors.slice()
     this.#reserve(this.#ids.length)
     this.#sampler = new NegativeSampler(base.tables.popularity)
+    this.#guard = new DriftGuard(base, state?.guard)
     this.#seq = state?.seq ?? 0
     this.#through = state?.through == null ? undefined : parseSessionToken(state.through)
     this.#continuations = new Map(state?.continuations)
@@ -132,6 +141,11 @@ export class LiveModel {
     return this.#windows.size
   }
 
+  /** Nats by which known next items are told worse than by the base; see `DriftGuard`. */
+  get drift(): number {
+    return this.#guard.total
+  }
+
   rowOf(id: string): number | undefined {
     return this.#rowOf.get(id)
   }
@@ -148,6 +162,7 @@ export class LiveModel {
    */
   apply(batch: MicroBatch): ModelChange {
     this.#dirtyFactors = new Set()
+    this.#oldFactors = new Map()
     this.#dirtyPairs = new Set()
     this.#dirtySteps = new Set()
     const known = this.items
@@ -165,12 +180,13 @@ export class LiveModel {
         this.#through = this.#through === undefined ? read : mergeSessionTokens(this.#through, read)
       }
     }
-    this.#learn(examples.slice(-MAX_EXAMPLES), seededRandom(Math.imul(batch.seq, 0x9e37_79b1)))
+    this.#learn(examples.slice(-MAX_EXAMPLES), seededRandom(Math.imul(batch.seq, 0x9e37_79b1)), known)
+    const guard = this.#judge(batch.seq, known)
     this.#seq = batch.seq
     for (const row of this.counts.staleTrends(this.items, TRENDS_EXAMINED, TRENDS_RESENT)) {
       this.#dirtySteps.add(row)
     }
-    return { items: this.#ids.slice(known), content: this.#changed() }
+    return { items: this.#ids.slice(known), content: this.#changed(), ...(guard && { guard }) }
   }
 
   state(): LiveState {
@@ -189,6 +205,7 @@ export class LiveModel {
       counts: this.counts.state(),
       factorRows,
       factors,
+      guard: this.#guard.state(),
     }
   }
 
@@ -289,14 +306,21 @@ export class LiveModel {
   }
 
   /** New rows go where their neighbours are, in order of arrival; then one pass over the examples of settled rows. */
-  #learn(examples: readonly RowExample[], random: () => number): void {
+  #learn(examples: readonly RowExample[], random: () => number, known: number): void {
     const { dim, temperature, weights } = this.base
+    const changing = (row: number) => {
+      if (row < known && !this.#oldFactors.has(row)) {
+        this.#oldFactors.set(row, this.#factors.slice(row * dim, (row + 1) * dim))
+      }
+      this.#dirtyFactors.add(row)
+      this.#trained.add(row)
+    }
     for (const row of this.#dirtyFactors) {
+      changing(row)
       if (this.#placed(row)) {
         const around = this.#around.get(row) ?? new Map<number, number>()
         placeRow(this.#factors, dim, row, around, this.counts.steps(row))
       }
-      this.#trained.add(row)
     }
     const settled = examples.filter(({ target }) => !this.#placed(target))
     const options = {
@@ -306,10 +330,20 @@ export class LiveModel {
       random,
       clicks: (row: number) => this.counts.popularity(row),
     }
-    stepFactors(this.#factors, settled, options, (row) => {
-      this.#dirtyFactors.add(row)
-      this.#trained.add(row)
-    })
+    stepFactors(this.#factors, settled, options, changing)
+  }
+
+  /** Held rows go back to where they were, and new ones to a direction of their own: counts alone go out. */
+  #judge(seq: number, known: number): GuardFinding | undefined {
+    if (this.#dirtyFactors.size === 0) return undefined
+    const fresh = [...this.#dirtyFactors].filter((row) => row >= known)
+    const finding = this.#guard.judge(this.#factors, this.#oldFactors, fresh, seq)
+    if (!finding.held) return finding
+    const { dim } = this.base
+    for (const [row, values] of this.#oldFactors) this.#factors.set(values, row * dim)
+    for (const row of fresh) placeRow(this.#factors, dim, row, new Map(), 0)
+    this.#dirtyFactors = new Set(fresh)
+    return finding
   }
 
   #placed(row: number): boolean {

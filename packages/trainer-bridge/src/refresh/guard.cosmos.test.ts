@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startCosmosLocal } from '@attune/cosmos-local'
+import { afterEach, expect, test, vi } from 'vitest'
+import { createSigner, generateSigningKey } from '../artifact/sign.ts'
+import type { BridgeStatus } from '../bridge-deps.ts'
+import { renderMetrics, StatusCounters } from '../metrics.ts'
+import { startBridge } from '../start.ts'
+import { createEvents, storeClicks } from '../testing/events-container.ts'
+import { randomTrainedModel } from '../testing/random-model.ts'
+import { startStagedEdge } from '../testing/staged-edge.ts'
+
+const cleanup: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const action of cleanup.splice(0).reverse()) await action()
+})
+
+test('a bridge whose factor rows would spoil lists sends counts alone, says so, and counts it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'attune-guard-'))
+  cleanup.push(() => rm(folder, { recursive: true, force: true }))
+  const cosmos = await startCosmosLocal({ port: 0 })
+  cleanup.push(() => cosmos.close())
+  const container = await createEvents(cosmos)
+  const signingKey = await generateSigningKey()
+  const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
+  cleanup.push(() => edge.close())
+  const counters = new StatusCounters()
+  const seen: BridgeStatus[] = []
+  // Steps fifty times too long, as from a model whose manifest names a wrong temperature.
+  const model = { ...randomTrainedModel(300), temperature: 0.0014 }
+  const bridge = await startBridge({
+    cosmos,
+    edges: [edge],
+    signingKey,
+    folder,
+    initial: () => Promise.resolve(model),
+    deltaIntervalMs: 100,
+    onStatus: (status) => {
+      counters.see(status)
+      seen.push(status)
+    },
+  })
+  cleanup.push(() => bridge.close())
+  for (let index = 0; index < 40; index++) {
+    await storeClicks(container, `v${index}`, [
+      `item-${index}`,
+      `item-${(7 * index) % 300}`,
+      `item-${(11 * index) % 300}`,
+    ])
+  }
+  await vi.waitFor(() => expect(bridge.events.taken).toBe(120), 20_000)
+  await vi.waitFor(() => expect(edge.model?.delta).toBe(bridge.release.delta), 20_000)
+  const held = seen.filter(({ type }) => type === 'held')
+  expect(held.length).toBeGreaterThan(0)
+  const deltas = seen.filter(({ type }) => type === 'delta').length
+  const popularity = edge.model?.popularity.reduce((sum, count) => sum + count, 0) ?? 0
+  const trained = model.tables.popularity.reduce((sum, count) => sum + count, 0)
+  expect(Math.round(popularity - trained)).toBe(120)
+  if (held.length === deltas) expect(edge.model?.factors.slice(0, 300 * 64)).toEqual(model.factors)
+  expect(renderMetrics(bridge, counters)).toContain(`attune_deltas_held_total ${held.length}`)
+}, 60_000)
