@@ -86,6 +86,7 @@ describe.skipIf(interpreter === undefined).each([
           OTEL_EXPORTER_OTLP_HEADERS: `x-collector-key=${encodeURIComponent(HEADER_SECRET)}`,
           OTEL_TRACES_SAMPLER_ARG: '0',
           OTEL_METRIC_EXPORT_INTERVAL: '100',
+          ATTUNE_LOG_LEVEL: 'debug',
         },
       }),
     })

@@ -3,6 +3,7 @@ import { Hono, type Context } from 'hono'
 import type { Config, Site } from './config.ts'
 import type { Batches } from './cosmos/batches.ts'
 import type { Decisions } from './cosmos/decisions.ts'
+import type { Reachability } from './cosmos/reachability.ts'
 import type { Regions } from './cosmos/regions.ts'
 import type { Catalogue } from './cosmos/catalogue.ts'
 import type { VisitorData } from './cosmos/visitor-data.ts'
@@ -12,6 +13,7 @@ import { measure } from './middleware/measure.ts'
 import { onError, onNotFound } from './middleware/problem.ts'
 import { limitKeyAndAddress, type RateLimiter } from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
+import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Models } from './models/models.ts'
 import { getDocs, getOpenApi } from './routes/docs.ts'
@@ -26,11 +28,6 @@ import type { Freshness } from './telemetry/freshness.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 import type { RequestTrace } from './telemetry/trace.ts'
 import type { Visitors } from './visitor.ts'
-
-export type LogLevel = 'info' | 'warn' | 'error'
-
-/** One structured line; never a visitor's id, a key or an event. */
-export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
 
 /** What a request carries through the app. */
 export interface AppEnv {
@@ -51,6 +48,7 @@ export interface AppDeps {
   readonly decisions: Decisions
   readonly catalogue: Catalogue
   readonly regions: Regions
+  readonly reachability: Reachability
   readonly models: Models
   readonly visitors: Visitors
   readonly limiter: RateLimiter

@@ -1,4 +1,5 @@
 import { CodedError, DATABASE, describe, type Issue } from '@attune/core'
+import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { readTelemetry, type TelemetryConfig } from './telemetry/config.ts'
 
 export type ConfigErrorCode = 'CONFIG_INVALID'
@@ -63,6 +64,8 @@ export interface Config {
   readonly trustProxy: boolean
   /** Days a batch is kept; absent: the container's own TTL. */
   readonly retentionDays?: number
+  /** Least level that is logged. */
+  readonly logLevel: LogLevel
   /** Share of answers whose list is kept in Cosmos, 0 to 1. */
   readonly decisions: number
   /** Where traces and metrics go; absent: nowhere. */
@@ -146,6 +149,9 @@ export function readConfig(env: Environment): Config {
 
   const decisions = Number(text('ATTUNE_DECISIONS') ?? 0)
   if (!(decisions >= 0 && decisions <= 1)) fail('ATTUNE_DECISIONS', '0 to 1', text('ATTUNE_DECISIONS'))
+  const level = text('ATTUNE_LOG_LEVEL') ?? 'info'
+  const logLevel = LOG_LEVELS.find((known) => known === level)
+  if (logLevel === undefined) fail('ATTUNE_LOG_LEVEL', LOG_LEVELS.join(', '), level)
   const telemetry = readTelemetry(text, fail)
 
   for (const site of sites) {
@@ -184,6 +190,7 @@ export function readConfig(env: Environment): Config {
     limits,
     trustProxy: trustProxy === 'true',
     ...(days !== undefined && { retentionDays: Number(days) }),
+    logLevel: logLevel ?? 'info',
     decisions,
     ...(telemetry !== undefined && { telemetry }),
   }

@@ -1,12 +1,14 @@
 import { WasmScanner, type ScanExports } from '@attune/core/rank'
-import type { AppDeps, Log } from './app.ts'
+import type { AppDeps } from './app.ts'
 import type { Config } from './config.ts'
 import { Batches } from './cosmos/batches.ts'
 import { Catalogue } from './cosmos/catalogue.ts'
 import { Decisions } from './cosmos/decisions.ts'
+import { Reachability } from './cosmos/reachability.ts'
 import { Regions } from './cosmos/regions.ts'
 import { createCosmosFetch } from './cosmos/request.ts'
 import { VisitorData } from './cosmos/visitor-data.ts'
+import { logFrom, type Log } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { RateLimiter } from './middleware/rate-limit.ts'
 import { Models } from './models/models.ts'
@@ -36,7 +38,11 @@ export interface Host {
 /** Configuration and host → what the app runs on. No I/O. */
 export function createDeps(config: Config, host: Host): AppDeps {
   const now = () => Date.now()
-  const cosmosFetch = createCosmosFetch({ key: config.cosmos.key, fetch: host.fetch, now })
+  const log = logFrom(config.logLevel, host.log)
+  const reachability = new Reachability(now)
+  const cosmosFetch = reachability.watch(
+    createCosmosFetch({ key: config.cosmos.key, fetch: host.fetch, now }),
+  )
   const regions = new Regions(config.cosmos, cosmosFetch, now)
   const models = new Models({
     store: host.store,
@@ -45,7 +51,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
     loadOrt: host.loadOrt,
     makeScanner: (dim, capacity) => new WasmScanner(() => instantiate(host.scanModule), dim, capacity),
     now,
-    log: host.log,
+    log,
   })
   const metrics = new Metrics()
   const freshness = new Freshness((ms) => {
@@ -62,7 +68,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
     now,
     elapsed,
     random,
-    log: host.log,
+    log,
   })
   return {
     config,
@@ -74,7 +80,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
       regions,
       fetch: cosmosFetch,
       metrics,
-      log: host.log,
+      log,
       random,
       now,
       sampled: config.decisions,
@@ -82,6 +88,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
     }),
     catalogue: new Catalogue(config.cosmos, regions, cosmosFetch),
     regions,
+    reachability,
     models,
     visitors: createVisitors(config.visitorSecrets, (bytes) => crypto.getRandomValues(bytes)),
     metrics,
@@ -93,7 +100,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
     now,
     elapsed,
     random,
-    log: host.log,
+    log,
     diagnostics: config.diagnostics,
     maxFileBytes: host.maxFileBytes,
   }
@@ -105,11 +112,4 @@ const forwardedFor: AppDeps['addressOf'] = (c) => c.req.header('x-forwarded-for'
 function instantiate(module: WebAssembly.Module): ScanExports {
   return new WebAssembly.Instance(module, { env: { abort: () => undefined } })
     .exports as unknown as ScanExports
-}
-
-/** Log lines as JSON on standard output, for machines. */
-export const consoleLog: Log = (level, message, fields) => {
-  const line = JSON.stringify({ level, message, ...fields })
-  if (level === 'error') console.error(line)
-  else console.log(line)
 }

@@ -417,7 +417,7 @@ export function describeEdge(start: StartEdge): void {
   })
 
   test('readiness and metrics: ready with a model; counters by route, for the push key only', async () => {
-    expect((await api.send('GET', '/readyz')).body).toEqual({ ready: true, missing: [] })
+    expect((await api.send('GET', '/readyz')).body).toEqual({ ready: true, missing: [], degraded: [] })
     expect((await api.send('GET', '/metrics')).body.code).toBe('KEY_MISSING')
     const response = await fetch(`${api.url}/metrics`, { headers: { authorization: `Bearer ${PUSH_KEY}` } })
     const text = await response.text()
@@ -470,5 +470,10 @@ export function describeEdge(start: StartEdge): void {
     expect([list.status, list.body.fresh]).toEqual([200, false])
     expect(list.body.items).toEqual(expected)
     expect((await api.send('GET', '/healthz')).status).toBe(200)
+    // Still ready: another process has the same Cosmos, and lists go on.
+    expect(await api.send('GET', '/readyz')).toMatchObject({
+      status: 200,
+      body: { ready: true, missing: [], degraded: ['COSMOS_UNAVAILABLE'] },
+    })
   })
 }

@@ -1,4 +1,5 @@
-export { createApp, type AppDeps, type AppEnv, type Log, type LogLevel } from './app.ts'
+export { createApp, type AppDeps, type AppEnv } from './app.ts'
+export type { Log, LogLevel } from './log.ts'
 export {
   ConfigError,
   readConfig,

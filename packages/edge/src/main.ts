@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { ConfigError } from './config.ts'
-import { consoleLog } from './create.ts'
+import { consoleLog } from './log.ts'
 import { serveNode } from './node.ts'
 
 // The container's entry: settings from the environment, models in ATTUNE_MODELS, graceful end on SIGTERM.

@@ -6,7 +6,7 @@ import {
   type RankedItem,
   type RankResponse,
 } from '@attune/core'
-import type { Log } from '../app.ts'
+import type { Log } from '../log.ts'
 import type { CosmosConfig } from '../config.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Background } from '../models/models.ts'

@@ -1,5 +1,5 @@
 import { normalEndpoint, type CosmosConfig } from '../config.ts'
-import type { CosmosFetch } from './request.ts'
+import type { CosmosFetch, CosmosResponse } from './request.ts'
 
 interface Location {
   readonly name: string
@@ -56,21 +56,22 @@ export class Regions {
     this.#asked = now
     for (const endpoint of new Set([...this.#config.endpoints, ...this.#readable])) {
       try {
-        const answer = await this.#fetch({
-          endpoint,
-          verb: 'GET',
-          type: '',
-          link: '',
-          path: '',
-          timeoutMs: ACCOUNT_TIMEOUT_MS,
-        })
-        this.#learn(answer.body)
+        this.#learn((await this.#account(endpoint, ACCOUNT_TIMEOUT_MS)).body)
         this.#wanted = false
         return
       } catch {
         // The next endpoint may know; if none does, the list stays as it was.
       }
     }
+  }
+
+  /** Asks the write region for the account document, which costs no RU. @throws {CosmosError} */
+  async probe(timeoutMs: number): Promise<void> {
+    await this.#account(this.#write, timeoutMs)
+  }
+
+  #account(endpoint: string, timeoutMs: number): Promise<CosmosResponse> {
+    return this.#fetch({ endpoint, verb: 'GET', type: '', link: '', path: '', timeoutMs })
   }
 
   #learn(account: unknown): void {

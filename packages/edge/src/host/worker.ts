@@ -1,8 +1,10 @@
 import type { DurableObjectNamespace, ExecutionContext, R2Bucket } from '@cloudflare/workers-types'
+import type { Problem } from '@attune/core'
 import scanModule from '@attune/core/scan.wasm'
 import { createApp } from '../app.ts'
-import { readConfig } from '../config.ts'
-import { consoleLog, createDeps } from '../create.ts'
+import { ConfigError, readConfig } from '../config.ts'
+import { createDeps } from '../create.ts'
+import { consoleLog } from '../log.ts'
 import { R2AndDurableObjectModelStore } from '../models/r2-and-durable-object.ts'
 import type { LoadOrt } from '../serve/ort.ts'
 
@@ -24,19 +26,43 @@ export function workerHandler(loadOrt: LoadOrt | undefined): WorkerHandler {
   let app: ReturnType<typeof createApp> | undefined
   return {
     fetch(request, env, context) {
-      app ??= createApp(
-        createDeps(readConfig(env), {
-          name: 'workerd',
-          store: new R2AndDurableObjectModelStore(env.MODELS, env.MODEL_LOG),
-          scanModule,
-          loadOrt,
-          maxFileBytes: MAX_FILE_BYTES,
-          fetch: (input, init) => fetch(input, init),
-          log: consoleLog,
-          addressOf: (c) => c.req.header('cf-connecting-ip'),
-        }),
-      )
+      try {
+        app ??= make(env)
+      } catch (error) {
+        if (error instanceof ConfigError) return misconfigured(error)
+        throw error
+      }
       return app.fetch(request, env, context)
     },
   }
+
+  function make(env: WorkerEnv): ReturnType<typeof createApp> {
+    return createApp(
+      createDeps(readConfig(env), {
+        name: 'workerd',
+        store: new R2AndDurableObjectModelStore(env.MODELS, env.MODEL_LOG),
+        scanModule,
+        loadOrt,
+        maxFileBytes: MAX_FILE_BYTES,
+        fetch: (input, init) => fetch(input, init),
+        log: consoleLog,
+        addressOf: (c) => c.req.header('cf-connecting-ip'),
+      }),
+    )
+  }
+}
+
+/** A Worker cannot refuse to start: every answer says which settings are wrong. Values are for the log alone. */
+function misconfigured(error: ConfigError): Response {
+  consoleLog('error', 'the edge cannot start', { code: error.code, problems: error.message })
+  const settings = [...new Set(error.issues.map(({ path }) => path))]
+  const body: Problem = {
+    type: 'about:blank',
+    title: 'The edge is not set up',
+    status: 503,
+    code: error.code,
+    detail: `settings that are missing or wrong: ${settings.join(', ')}; the log says what was expected`,
+    requestId: crypto.randomUUID(),
+  }
+  return Response.json(body, { status: 503, headers: { 'content-type': 'application/problem+json' } })
 }

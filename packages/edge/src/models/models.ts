@@ -1,7 +1,7 @@
 import { describe, type ModelsResponse, type ServingState } from '@attune/core'
 import { ArtifactError, parseGolden, readModel, type DeltaHeader, type Manifest } from '@attune/core/artifact'
 import { CandidateSet, checkGolden, coreEngine, ServingModel, type Scanner } from '@attune/core/rank'
-import type { Log } from '../app.ts'
+import type { Log } from '../log.ts'
 import { Epoch, type Current } from '../serve/current.ts'
 import { createOrtEngine, type LoadOrt, type OrtEngine } from '../serve/ort.ts'
 import type { ModelStore, Pointer } from './store.ts'

@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
+import type { ReadyResponse } from '../schema/models.ts'
 import { gaugesOf } from '../telemetry/gauges.ts'
 
 /** `GET /healthz`: the process answers. What it serves is told, but not part of being alive. */
@@ -14,14 +15,23 @@ export function getHealth(deps: AppDeps, c: Context<AppEnv>): Response {
   })
 }
 
-/** `GET /readyz`: 503 with what is missing until this process can answer a rank; for load balancers. */
+/**
+ * `GET /readyz`: 503 with what is missing until this process can answer a rank; for load balancers. Trouble with Cosmos
+ * is told and no reason to take no requests: lists go on from what pages send, and another process has the same Cosmos.
+ */
 export async function getReady(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
-  const epoch = await deps.models.epoch((work) => {
-    c.executionCtx.waitUntil(work)
-  })
-  return epoch === undefined
-    ? c.json({ ready: false, missing: ['model'] }, 503)
-    : c.json({ ready: true, missing: [] })
+  const [epoch, trouble] = await Promise.all([
+    deps.models.epoch((work) => {
+      c.executionCtx.waitUntil(work)
+    }),
+    deps.reachability.trouble((timeoutMs) => deps.regions.probe(timeoutMs)),
+  ])
+  const answer: ReadyResponse = {
+    ready: epoch !== undefined,
+    missing: epoch === undefined ? ['model'] : [],
+    degraded: trouble === undefined ? [] : [trouble],
+  }
+  return c.json(answer, answer.ready ? 200 : 503)
 }
 
 /** `GET /metrics`: this process in Prometheus's text format. */

@@ -26,6 +26,7 @@ export interface HealthResponse {
 export interface ReadyResponse {
   readonly ready: boolean
   readonly missing: readonly string[]
+  readonly degraded: readonly string[]
 }
 
 const through = says(
@@ -66,4 +67,8 @@ export const healthResponse: v.GenericSchema<HealthResponse> = object<HealthResp
 export const readyResponse: v.GenericSchema<ReadyResponse> = object<ReadyResponse>({
   ready: flag,
   missing: says(many(v.string()), 'What this process needs before it can answer a rank'),
+  degraded: says(
+    many(v.string()),
+    'What does not work though lists go on: COSMOS_UNAVAILABLE, COSMOS_KEY_REFUSED',
+  ),
 })

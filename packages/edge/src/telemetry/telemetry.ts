@@ -1,4 +1,4 @@
-import type { Log } from '../app.ts'
+import type { Log } from '../log.ts'
 import type { GaugeName, Metrics, Series } from '../metrics.ts'
 import type { Background } from '../models/models.ts'
 import type { TelemetryConfig } from './config.ts'
