@@ -11,9 +11,14 @@ export const MAX_CANDIDATES = 1_000
 export const MAX_LIST_LENGTH = 200
 export const DEFAULT_LIST_LENGTH = 20
 
+/** What the visitor has said about being remembered. */
+export type Consent = 'granted' | 'denied'
+
 export interface EventsRequest {
   readonly batch: string
   readonly visitor: string
+  /** Absent: granted, unless the browser sends Global Privacy Control. */
+  readonly consent?: Consent
   readonly session?: string
   readonly events: readonly TrackedEvent[]
 }
@@ -35,6 +40,8 @@ export interface VisitorResponse {
 export interface RankRequest {
   readonly slot: string
   readonly visitor?: string
+  /** `denied`: nothing stored is read, and nothing kept. Absent: granted, unless the browser sends Global Privacy Control. */
+  readonly consent?: Consent
   readonly session?: string
   readonly strategy?: Strategy
   /** What `similar` starts from. */

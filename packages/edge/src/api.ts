@@ -12,7 +12,7 @@ import type { Hono } from 'hono'
 import type { AppEnv } from './app.ts'
 import type { ItemChange, ItemResponse, ItemsResponse } from './schema/items.ts'
 import type { HealthResponse, ReadyResponse } from './schema/models.ts'
-import type { DeleteResponse, ExportResponse, VisitorRequest } from './schema/visitors.ts'
+import type { DeleteResponse, ExportResponse, IdentifyRequest, VisitorRequest } from './schema/visitors.ts'
 
 // The API as types: what Hono's client makes its methods of. The schemas that answers are checked against in tests are
 // held to the same types by the compiler.
@@ -37,6 +37,7 @@ export type ApiSchema = {
   '/v1/events': PageRoute<EventsRequest, EventsResponse, 202>
   '/v1/rank': PageRoute<RankRequest, RankResponse, 200>
   '/v1/visitors': PageRoute<Record<never, never>, VisitorResponse, 201>
+  '/v1/visitors/identify': PageRoute<IdentifyRequest, VisitorResponse, 200>
   '/v1/visitors/export': PageRoute<VisitorRequest, ExportResponse, 200>
   '/v1/visitors/delete': PageRoute<VisitorRequest, DeleteResponse, 200>
   '/v1/items': { $put: Route<{ json: { items: readonly ItemChange[] } }, ItemsResponse, 200> }

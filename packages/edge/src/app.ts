@@ -6,6 +6,7 @@ import type { Decisions } from './cosmos/decisions.ts'
 import type { Reachability } from './cosmos/reachability.ts'
 import type { Regions } from './cosmos/regions.ts'
 import type { Catalogue } from './cosmos/catalogue.ts'
+import type { Users } from './cosmos/users.ts'
 import type { VisitorData } from './cosmos/visitor-data.ts'
 import { cors } from './middleware/cors.ts'
 import { adminKey, pushKey, secretKey, siteKey } from './middleware/keys.ts'
@@ -23,7 +24,7 @@ import { getItem, putItems } from './routes/items.ts'
 import { getModels, putDelta, putEpoch, putFile } from './routes/models.ts'
 import { postRank } from './routes/rank.ts'
 import { getWeights } from './routes/weights.ts'
-import { postDelete, postExport, postVisitors } from './routes/visitors.ts'
+import { postDelete, postExport, postIdentify, postVisitors } from './routes/visitors.ts'
 import type { Freshness } from './telemetry/freshness.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 import type { RequestTrace } from './telemetry/trace.ts'
@@ -45,6 +46,7 @@ export interface AppDeps {
   readonly host: 'node' | 'workerd'
   readonly batches: Batches
   readonly visitorData: VisitorData
+  readonly users: Users
   readonly decisions: Decisions
   readonly catalogue: Catalogue
   readonly regions: Regions
@@ -88,6 +90,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const page = siteKey(deps.config)
   const limited = limitKeyAndAddress(deps)
   app.post('/v1/visitors', page, limited, (c) => postVisitors(deps, c))
+  app.post('/v1/visitors/identify', page, limited, (c) => postIdentify(deps, c))
   app.post('/v1/visitors/export', page, limited, (c) => postExport(deps, c))
   app.post('/v1/visitors/delete', page, limited, (c) => postDelete(deps, c))
   app.post('/v1/events', page, limited, (c) => postEvents(deps, c))

@@ -1,5 +1,6 @@
 import { CodedError, DATABASE, describe, type Issue } from '@attune/core'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
+import { readIdentitySecrets, type IdentitySecrets } from './identity.ts'
 import { readTelemetry, type TelemetryConfig } from './telemetry/config.ts'
 
 export type ConfigErrorCode = 'CONFIG_INVALID'
@@ -34,6 +35,8 @@ export interface CosmosConfig {
   readonly database: string
   /** Name of the region to read from first, as the account document spells it. */
   readonly readRegion?: string
+  /** Names of the regions that may be read and written; absent: all of the account. */
+  readonly regions?: readonly string[]
 }
 
 /** A bucket of `burst` requests that fills by `perSecond`. */
@@ -62,6 +65,8 @@ export interface Config {
   readonly limits: RateLimits
   /** The address of a visitor is the last entry of X-Forwarded-For, which a proxy of ours has written. */
   readonly trustProxy: boolean
+  /** Secrets by which sites' servers prove their users; a site without any cannot identify. */
+  readonly identitySecrets: IdentitySecrets
   /** Days a batch is kept; absent: the container's own TTL. */
   readonly retentionDays?: number
   /** Least level that is logged. */
@@ -135,10 +140,15 @@ export function readConfig(env: Environment): Config {
     secret,
   )
   const endpoints = list('COSMOS_ENDPOINTS', 'http(s) URLs, the write region first', isHttpUrl)
+  const regions = list('COSMOS_REGIONS', 'names of regions', () => true, false)
+  const readRegion = text('COSMOS_READ_REGION')
+  if (readRegion !== undefined && regions.length > 0 && !regions.includes(readRegion))
+    fail('COSMOS_READ_REGION', 'one of COSMOS_REGIONS', readRegion)
   const key = text('COSMOS_KEY')
   if (key === undefined || !isBase64(key)) fail('COSMOS_KEY', 'the account key in base64', key)
   const days = text('ATTUNE_RETENTION_DAYS')
   if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) fail('ATTUNE_RETENTION_DAYS', '1 to 9999', days)
+  const identitySecrets = readIdentitySecrets(json('ATTUNE_IDENTITY_SECRETS', 'JSON'), sites, fail)
   const limits = readLimits(json('ATTUNE_LIMITS', 'JSON'), fail)
   const trustProxy = text('ATTUNE_TRUST_PROXY')
   if (trustProxy !== undefined && !['true', 'false'].includes(trustProxy))
@@ -173,18 +183,19 @@ export function readConfig(env: Environment): Config {
       { issues },
     )
   }
-  const readRegion = text('COSMOS_READ_REGION')
   return {
     sites,
     pushKeys,
     adminKeys,
     visitorSecrets,
+    identitySecrets,
     verifyKeys,
     cosmos: {
       endpoints: endpoints.map(normalEndpoint),
       key: key ?? '',
       database: text('COSMOS_DATABASE') ?? DATABASE,
       ...(readRegion !== undefined && { readRegion }),
+      ...(regions.length > 0 && { regions }),
     },
     diagnostics: diagnostics === 'true',
     limits,

@@ -7,6 +7,7 @@ import { Decisions } from './cosmos/decisions.ts'
 import { Reachability } from './cosmos/reachability.ts'
 import { Regions } from './cosmos/regions.ts'
 import { createCosmosFetch } from './cosmos/request.ts'
+import { Users } from './cosmos/users.ts'
 import { VisitorData } from './cosmos/visitor-data.ts'
 import { logFrom, type Log } from './log.ts'
 import { Metrics } from './metrics.ts'
@@ -75,6 +76,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
     host: host.name,
     batches: new Batches(config.cosmos, regions, cosmosFetch),
     visitorData: new VisitorData(config.cosmos, regions, cosmosFetch, config.decisions > 0),
+    users: new Users(config.cosmos, regions, cosmosFetch),
     decisions: new Decisions({
       cosmos: config.cosmos,
       regions,

@@ -16,6 +16,9 @@ export type EdgeErrorCode =
   | 'ITEM_UNKNOWN' // not in the catalogue
   | 'VISITORS_MALFORMED' // the body is not a visitors request
   | 'VISITOR_FORGED' // not a handle this edge gave out for this site
+  | 'IDENTITY_DISABLED' // the site has no secret to prove its users with
+  | 'IDENTITY_UNPROVEN' // not proven by the site's server, or no longer
+  | 'CONSENT_DENIED' // the visitor does not want to be remembered
   | 'RATE_LIMITED' // too many requests of this key, visitor or address
   | 'WEIGHTS_UNKNOWN' // not those of the epoch being served
   | 'MODEL_MISSING' // no epoch to rank with

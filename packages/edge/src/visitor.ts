@@ -9,6 +9,10 @@ const MAX_KNOWN = 20_000
 /** Makes and checks visitor handles `<id>.<signature>`: docs/wire-protocol.md. */
 export interface Visitors {
   create(site: string): Promise<string>
+  /** A new id, as `create` would sign it. */
+  newId(): string
+  /** The handle of an id given out before. */
+  handleOf(site: string, id: string): Promise<string>
   /**
    * @returns the visitor's id, without the signature
    * @throws {EdgeError} `VISITOR_FORGED`
@@ -47,14 +51,19 @@ export function createVisitors(
       ),
     )
   }
+  const newId = (): string => {
+    const bytes = new Uint8Array(ID_BYTES)
+    randomBytes(bytes)
+    return base64url(bytes)
+  }
+  const handleOf = async (site: string, id: string): Promise<string> => {
+    const [signature] = await macs(site, id)
+    return `${id}.${signature ?? ''}`
+  }
   return {
-    async create(site) {
-      const bytes = new Uint8Array(ID_BYTES)
-      randomBytes(bytes)
-      const id = base64url(bytes)
-      const [signature] = await macs(site, id)
-      return `${id}.${signature ?? ''}`
-    },
+    create: (site) => handleOf(site, newId()),
+    newId,
+    handleOf,
     async verify(site, handle) {
       const known = `${site} ${handle}`
       const id = handle.slice(0, 22)

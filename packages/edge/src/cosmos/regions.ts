@@ -1,4 +1,5 @@
 import { normalEndpoint, type CosmosConfig } from '../config.ts'
+import { CosmosError } from './errors.ts'
 import type { CosmosFetch, CosmosResponse } from './request.ts'
 
 interface Location {
@@ -17,7 +18,8 @@ export class Regions {
   readonly #config: CosmosConfig
   readonly #fetch: CosmosFetch
   readonly #now: () => number
-  #write: string
+  /** undefined: in no region that this edge may use. */
+  #write: string | undefined
   #readable: readonly string[]
   #wanted: boolean
   #asked = -Infinity
@@ -28,10 +30,19 @@ export class Regions {
     this.#now = now
     this.#write = config.endpoints[0] ?? ''
     this.#readable = config.endpoints
-    this.#wanted = config.readRegion !== undefined
+    this.#wanted = config.readRegion !== undefined || config.regions !== undefined
   }
 
+  /** @throws {CosmosError} `COSMOS_WRITE_FORBIDDEN` when the account takes writes only where this edge may not write */
   get write(): string {
+    if (this.#write === undefined) {
+      // Perhaps only until the account fails back.
+      this.#wanted = true
+      throw new CosmosError(
+        'COSMOS_WRITE_FORBIDDEN',
+        'the account takes writes in no region of COSMOS_REGIONS',
+      )
+    }
     return this.#write
   }
 
@@ -40,8 +51,10 @@ export class Regions {
    * because its other replicas may be further.
    */
   get read(): readonly string[] {
-    const order = [...new Set([this.#readable[0] ?? this.#write, this.#write, ...this.#readable])]
-    return order.length === 1 ? [this.#write, this.#write] : order
+    const order = [...new Set([this.#readable[0], this.#write, ...this.#readable])].filter(
+      (endpoint) => endpoint !== undefined,
+    )
+    return order.length === 1 ? [...order, ...order] : order
   }
 
   /** Something answered as if the list were wrong: look at the account document when there is time. */
@@ -67,7 +80,7 @@ export class Regions {
 
   /** Asks the write region for the account document, which costs no RU. @throws {CosmosError} */
   async probe(timeoutMs: number): Promise<void> {
-    await this.#account(this.#write, timeoutMs)
+    await this.#account(this.write, timeoutMs)
   }
 
   #account(endpoint: string, timeoutMs: number): Promise<CosmosResponse> {
@@ -76,10 +89,12 @@ export class Regions {
 
   #learn(account: unknown): void {
     const { writableLocations, readableLocations } = (account ?? {}) as Record<string, unknown>
-    const write = locations(writableLocations)[0]
-    const readable = locations(readableLocations)
-    if (write !== undefined) this.#write = write.endpoint
-    if (readable.length === 0) return
+    const writable = locations(writableLocations)
+    const all = locations(readableLocations)
+    const allowed = ({ name }: Location): boolean => this.#config.regions?.includes(name) ?? true
+    if (writable.length > 0) this.#write = writable.find(allowed)?.endpoint
+    if (all.length === 0) return
+    const readable = all.filter(allowed)
     const near = readable.filter(({ name }) => name === this.#config.readRegion)
     // Without a named region the operator's own order stands for what is near.
     const known = this.#config.endpoints.filter((endpoint) =>

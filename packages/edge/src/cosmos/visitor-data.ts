@@ -7,11 +7,10 @@ import {
 } from '@attune/core'
 import type { CosmosConfig } from '../config.ts'
 import { CosmosError } from './errors.ts'
+import { deleteDocument, queryAll, type Partition } from './partition.ts'
 import type { Regions } from './regions.ts'
-import type { CosmosFetch, CosmosResponse } from './request.ts'
+import type { CosmosFetch } from './request.ts'
 
-const TIMEOUT_MS = 5_000
-const PAGE = 100
 /** Deletes under way at once. */
 const ABREAST = 8
 /** Passes over what is left: events may arrive while the first ones are being deleted. */
@@ -83,7 +82,7 @@ export class VisitorData {
         const gone = await Promise.all(
           documents
             .slice(first, first + ABREAST)
-            .map(({ id }) => this.#delete(container, visitor, String(id))),
+            .map(({ id }) => deleteDocument(this.#partition(container, visitor), String(id))),
         )
         deleted += gone.filter(Boolean).length
       }
@@ -98,7 +97,7 @@ export class VisitorData {
     query: string,
   ): Promise<{ documents: Record<string, unknown>[]; session: string | undefined }> {
     try {
-      return await this.#pages(container, visitor, query)
+      return await queryAll(this.#partition(container, visitor), query)
     } catch (error) {
       const absent = error instanceof CosmosError && error.code === 'COSMOS_NOT_FOUND'
       if (absent && container === DECISIONS_CONTAINER.id) return { documents: [], session: undefined }
@@ -106,54 +105,12 @@ export class VisitorData {
     }
   }
 
-  async #pages(
-    container: string,
-    visitor: string,
-    query: string,
-  ): Promise<{ documents: Record<string, unknown>[]; session: string | undefined }> {
-    const link = `${this.#database}/colls/${container}`
-    const documents: Record<string, unknown>[] = []
-    let page: CosmosResponse | undefined
-    do {
-      page = await this.#fetch({
-        endpoint: this.#regions.write,
-        verb: 'POST',
-        type: 'docs',
-        link,
-        path: `${link}/docs`,
-        partitionKey: visitor,
-        headers: {
-          'content-type': 'application/query+json',
-          'x-ms-documentdb-isquery': 'True',
-          'x-ms-max-item-count': String(PAGE),
-          ...(page?.continuation !== undefined && { 'x-ms-continuation': page.continuation }),
-        },
-        body: JSON.stringify({ query, parameters: [] }),
-        timeoutMs: TIMEOUT_MS,
-      })
-      const found = (page.body as { Documents?: unknown } | undefined)?.Documents
-      if (Array.isArray(found)) documents.push(...(found as Record<string, unknown>[]))
-    } while (page.continuation !== undefined)
-    return { documents, session: page.session }
-  }
-
-  /** @returns false when it was gone already */
-  async #delete(container: string, visitor: string, id: string): Promise<boolean> {
-    const link = `${this.#database}/colls/${container}/docs/${id}`
-    try {
-      await this.#fetch({
-        endpoint: this.#regions.write,
-        verb: 'DELETE',
-        type: 'docs',
-        link,
-        path: link,
-        partitionKey: visitor,
-        timeoutMs: TIMEOUT_MS,
-      })
-      return true
-    } catch (error) {
-      if (error instanceof CosmosError && error.code === 'COSMOS_NOT_FOUND') return false
-      throw error
+  #partition(container: string, key: string): Partition {
+    return {
+      fetch: this.#fetch,
+      endpoint: this.#regions.write,
+      link: `${this.#database}/colls/${container}`,
+      key,
     }
   }
 }

@@ -13,12 +13,16 @@ export interface EdgeOptions {
     readonly database?: string
     /** Name of the region to read from first. */
     readonly readRegion?: string
+    /** Names of the regions that may be read and written. */
+    readonly regions?: readonly string[]
   }
   readonly site: { readonly id: string; readonly key: string }
   readonly pushKey: string
   /** Absent: what only operators may do is open to nobody. */
   readonly adminKey?: string
   readonly visitorSecret: string
+  /** By which the site's server proves its users. */
+  readonly identitySecret?: string
   /** Public Ed25519 keys of trainers. */
   readonly verifyKeys: readonly VerifyKey[]
   /** Origins that may call; absent: any. */
@@ -53,6 +57,10 @@ export function environmentOf(options: EdgeOptions): Environment {
     COSMOS_KEY: cosmos.key,
     ...(cosmos.database !== undefined && { COSMOS_DATABASE: cosmos.database }),
     ...(cosmos.readRegion !== undefined && { COSMOS_READ_REGION: cosmos.readRegion }),
+    ...(cosmos.regions !== undefined && { COSMOS_REGIONS: cosmos.regions.join(',') }),
+    ...(options.identitySecret !== undefined && {
+      ATTUNE_IDENTITY_SECRETS: JSON.stringify({ [site.id]: [options.identitySecret] }),
+    }),
     ...(options.limits !== undefined && { ATTUNE_LIMITS: JSON.stringify(options.limits) }),
     ATTUNE_DIAGNOSTICS: String(options.diagnostics ?? false),
     ...options.settings,

@@ -22,6 +22,7 @@ import { MAX_RANK_BYTES, rankRequest, rankResponse } from '../schema/rank.ts'
 import {
   deleteResponse,
   exportResponse,
+  identifyRequest,
   MAX_VISITOR_BYTES,
   newVisitorRequest,
   visitorRequest,
@@ -51,7 +52,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     caller: 'page',
     body: json(eventsRequest, MAX_BATCH_BYTES),
     answers: { 202: { says: 'Stored, or had been before', schema: eventsResponse } },
-    problems: ['EVENTS_MALFORMED', 'EVENTS_REJECTED', 'BATCH_TOO_LARGE', 'VISITOR_FORGED'],
+    problems: ['EVENTS_MALFORMED', 'EVENTS_REJECTED', 'BATCH_TOO_LARGE', 'VISITOR_FORGED', 'CONSENT_DENIED'],
     store: true,
   },
   'POST /v1/rank': {
@@ -80,6 +81,22 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     body: json(newVisitorRequest, MAX_VISITOR_BYTES),
     answers: { 201: { says: 'The handle', schema: visitorResponse } },
     problems: ['VISITORS_MALFORMED'],
+  },
+  'POST /v1/visitors/identify': {
+    summary: 'The handle of a user, the same on all devices',
+    says: 'The site’s server proves who the user is. The handle the device had is linked: export and deletion by the user’s handle cover it.',
+    tag: 'Visitors',
+    caller: 'page',
+    body: json(identifyRequest, MAX_VISITOR_BYTES),
+    answers: { 200: { says: 'The user’s handle', schema: visitorResponse } },
+    problems: [
+      'VISITORS_MALFORMED',
+      'VISITOR_FORGED',
+      'IDENTITY_DISABLED',
+      'IDENTITY_UNPROVEN',
+      'CONSENT_DENIED',
+    ],
+    store: true,
   },
   'POST /v1/visitors/export': {
     summary: 'Everything stored of a visitor',

@@ -17,6 +17,7 @@ import type { Context } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
 import { EdgeError } from '../error.ts'
 import { field, readJsonObject } from '../middleware/body.ts'
+import { consentOf } from '../middleware/consent.ts'
 import { readSession } from './parse-rank.ts'
 
 const DAY_S = 86_400
@@ -44,6 +45,8 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
       `events: expected at most ${MAX_EVENTS_PER_BATCH}, received ${events.length}`,
     )
   }
+  if (consentOf(c, body, 'EVENTS_MALFORMED') === 'denied')
+    throw new EdgeError('CONSENT_DENIED', 'consent: expected granted, received denied; nothing was stored')
   const visitor = await deps.visitors.verify(site.id, handle)
   deps.limiter.take('visitor', visitor)
   const now = deps.now()

@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
 import { EdgeError } from '../error.ts'
 import { readJsonObject } from '../middleware/body.ts'
+import { consentOf } from '../middleware/consent.ts'
 import { MAX_RANK_BYTES } from '../schema/rank.ts'
 import { rank } from '../serve/rank.ts'
 import { partitionKey } from './events.ts'
@@ -14,7 +15,8 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   const body = await readJsonObject(c, MAX_RANK_BYTES, 'RANK_MALFORMED')
   const request = parseRank(body, deps.now())
   const { site } = c.var
-  const id = request.visitor === undefined ? undefined : await deps.visitors.verify(site.id, request.visitor)
+  const handle = consentOf(c, body, 'RANK_MALFORMED') === 'granted' ? request.visitor : undefined
+  const id = handle === undefined ? undefined : await deps.visitors.verify(site.id, handle)
   if (id !== undefined) deps.limiter.take('visitor', id)
   const visitor = id === undefined ? undefined : partitionKey(site.id, id)
   const background = (work: Promise<unknown>): void => {

@@ -11,7 +11,7 @@ import {
   type TrackedEvent,
 } from '@attune/core'
 import * as v from 'valibot'
-import { finite, flag, handle, list, many, session, text, time, uuid, whole } from './fields.ts'
+import { consent, finite, flag, handle, list, many, session, text, time, uuid, whole } from './fields.ts'
 import { may, object, says } from './object.ts'
 import { issue } from './problem.ts'
 
@@ -42,6 +42,7 @@ export const event: v.GenericSchema<TrackedEvent> = v.pipe(
 export const eventsRequest: v.GenericSchema<EventsRequest> = object<EventsRequest>({
   batch: says(uuid, 'Fixed when the batch is first sent'),
   visitor: handle,
+  consent: may(consent),
   session: may(session),
   events: list(event, MAX_EVENTS_PER_BATCH),
 })

@@ -1,4 +1,4 @@
-import { MAX_ITEM_ID_LENGTH, parseSessionToken, SessionTokenError } from '@attune/core'
+import { MAX_ITEM_ID_LENGTH, parseSessionToken, SessionTokenError, type Consent } from '@attune/core'
 import * as v from 'valibot'
 import { says } from './object.ts'
 
@@ -65,6 +65,10 @@ export const session: v.GenericSchema<string> = v.pipe(
   v.maxLength(MAX_TOKEN_LENGTH, TOKEN),
   v.check(isToken, TOKEN),
   v.description('The newest session token of an answer, as it came; opaque'),
+)
+export const consent: v.GenericSchema<Consent> = says(
+  oneOf(['granted', 'denied']),
+  'What the visitor has said; absent: granted, unless the browser sends `Sec-GPC: 1`',
 )
 export const epoch: v.GenericSchema<number> = says(whole(1), 'Number of a model')
 export const delta: v.GenericSchema<number> = says(whole(0), 'Deltas applied to the model')

@@ -14,6 +14,7 @@ import {
 import * as v from 'valibot'
 import { event, eventKind } from './events.ts'
 import {
+  consent,
   delta,
   epoch,
   finite,
@@ -43,6 +44,7 @@ export const rankRequest: v.GenericSchema<RankRequest> = v.pipe(
   object<RankRequest>({
     slot: says(text(MAX_NAME_LENGTH), 'The place on the page'),
     visitor: may(handle),
+    consent: may(consent),
     session: may(session),
     strategy: may(oneOf(STRATEGIES)),
     item: may(says(itemId, 'What `similar` starts from')),

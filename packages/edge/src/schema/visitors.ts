@@ -1,13 +1,34 @@
-import type { TrackedEvent, VisitorResponse } from '@attune/core'
+import type { Consent, Decision, TrackedEvent, VisitorResponse } from '@attune/core'
 import * as v from 'valibot'
 import { event } from './events.ts'
-import { finite, handle, isoTime, many, time, uuid, whole } from './fields.ts'
+import {
+  consent,
+  delta,
+  epoch,
+  finite,
+  flag,
+  handle,
+  isoTime,
+  many,
+  text,
+  time,
+  uuid,
+  whole,
+} from './fields.ts'
 import { may, object, says } from './object.ts'
 
-export const MAX_VISITOR_BYTES = 1_000
+export const MAX_VISITOR_BYTES = 2_000
 
 export interface VisitorRequest {
   readonly visitor: string
+}
+
+export interface IdentifyRequest {
+  readonly user: string
+  readonly expires: number
+  readonly proof: string
+  readonly visitor?: string
+  readonly consent?: Consent
 }
 
 export interface ExportedBatch {
@@ -19,17 +40,23 @@ export interface ExportedBatch {
 
 export interface ExportResponse {
   readonly visitor: string
+  readonly covers: readonly string[]
   readonly events: number
+  readonly decisions: readonly Decision[]
   readonly batches: readonly ExportedBatch[]
 }
 
 export interface DeleteResponse {
   readonly visitor: string
+  readonly covers: readonly string[]
   readonly deleted: number
+  readonly decisions: number
   readonly remaining: number
   readonly session?: string
   readonly at: string
 }
+
+const PROOF = '64 lower-case hex digits'
 
 export const newVisitorRequest: v.GenericSchema<Record<never, never>> = v.object({})
 
@@ -39,15 +66,48 @@ export const visitorRequest: v.GenericSchema<VisitorRequest> = object<VisitorReq
 
 export const visitorResponse: v.GenericSchema<VisitorResponse> = object<VisitorResponse>({ visitor: handle })
 
+export const identifyRequest: v.GenericSchema<IdentifyRequest> = object<IdentifyRequest>({
+  user: says(text(256), 'The id of the user, as the site knows it; only a digest of it is stored'),
+  expires: says(whole(1), 'Seconds since 1970, at most 24 hours ahead: until when the proof is good'),
+  proof: says(
+    v.pipe(v.string(PROOF), v.regex(/^[0-9a-f]{64}$/, PROOF)),
+    'HMAC-SHA-256 of `<site>\\n<user>\\n<expires>` by the secret that the site’s server holds, in hex',
+  ),
+  visitor: may(says(handle, 'The handle this device had: export and deletion cover it from now on')),
+  consent: may(consent),
+})
+
+const decision: v.GenericSchema<Decision> = object<Decision>({
+  id: uuid,
+  slot: v.string(),
+  strategy: v.string(),
+  epoch,
+  delta,
+  fresh: flag,
+  at: time,
+  items: many(v.string()),
+  scores: many(v.nullable(finite)),
+  propensities: may(many(v.nullable(finite))),
+})
+
+const covers = says(
+  many(v.string()),
+  'Ids of the visitors covered: the one asked for, and all linked with it',
+)
+
 export const exportResponse: v.GenericSchema<ExportResponse> = object<ExportResponse>({
   visitor: handle,
+  covers,
   events: whole(0),
+  decisions: many(decision),
   batches: many(object<ExportedBatch>({ batch: uuid, at: time, received: finite, events: many(event) })),
 })
 
 export const deleteResponse: v.GenericSchema<DeleteResponse> = object<DeleteResponse>({
   visitor: handle,
+  covers,
   deleted: whole(0),
+  decisions: whole(0),
   remaining: says(whole(0), 'What a second look found: nothing'),
   session: may(says(v.string(), 'Session token of that second look')),
   at: isoTime,

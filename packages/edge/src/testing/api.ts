@@ -22,6 +22,7 @@ export const SITE = { id: 'shop', key: 'pk_test_site_key' } as const
 export const PUSH_KEY = 'push_test_key_of_32_characters__'
 export const ADMIN_KEY = 'admin_test_key_of_32_characters_'
 export const VISITOR_SECRET = 'a visitor secret for tests only'
+export const IDENTITY_SECRET = 'an identity secret for tests only'
 
 /** Options of an edge for tests; port and folder are the caller's. */
 export function edgeOptions(cosmos: EdgeOptions['cosmos'], signer: TestSigner): EdgeOptions {
@@ -31,6 +32,7 @@ export function edgeOptions(cosmos: EdgeOptions['cosmos'], signer: TestSigner): 
     pushKey: PUSH_KEY,
     adminKey: ADMIN_KEY,
     visitorSecret: VISITOR_SECRET,
+    identitySecret: IDENTITY_SECRET,
     verifyKeys: [signer.publicKey],
     diagnostics: true,
   }

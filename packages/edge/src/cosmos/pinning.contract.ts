@@ -1,0 +1,93 @@
+import type { TrackedEvent } from '@attune/core'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import type { Api } from '../testing/api.ts'
+import { createWorld, type StartEdge, type World } from '../testing/worlds.ts'
+
+// An account in three regions whose data may be read and written in two of them only.
+
+export function describePinning(start: StartEdge): void {
+  let world: World
+  let api: Api
+
+  beforeAll(async () => {
+    world = await createWorld(start, {
+      cosmos: { regions: [{ name: 'Dublin' }, { name: 'Frankfurt' }, { name: 'Virginia' }] },
+      configure: (options, _, cosmos) => ({
+        ...options,
+        cosmos: {
+          ...options.cosmos,
+          endpoint: cosmos.regions.slice(0, 2).map((region) => region.endpoint),
+          regions: ['Dublin', 'Frankfurt'],
+        },
+      }),
+    })
+    ;[api] = world.apis as [Api]
+  })
+
+  afterAll(async () => {
+    await world.close()
+  })
+
+  const admin = async (path: string, body: unknown): Promise<unknown> => {
+    const response = await fetch(`${world.cosmos.adminEndpoint}/api/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    expect(response.status).toBe(200)
+    return response.json()
+  }
+  const click = (): TrackedEvent => ({
+    id: crypto.randomUUID(),
+    kind: 'click',
+    item: 'item-42',
+    at: Date.now() - 1_000,
+  })
+
+  test('while both named regions are lost, nothing is read or written in the third: 503, and lists say fresh: false', async () => {
+    const visitor = await api.visitor()
+    const { body } = await api.events(visitor, [click()])
+    await vi.waitFor(async () => {
+      expect((await api.rank({ visitor, session: body.session })).body.fresh).toBe(true)
+    })
+    // The third region is where the account fails over to.
+    await admin('failover', { region: 'Virginia' })
+    for (const name of ['Dublin', 'Frankfurt']) await admin(`regions/${name}`, { down: true, paused: false })
+    await vi.waitFor(
+      async () => {
+        const refused = await api.events(visitor, [click()])
+        expect([refused.status, refused.body.code]).toEqual([503, 'STORE_UNAVAILABLE'])
+      },
+      { timeout: 20_000 },
+    )
+    const list = await api.rank({ visitor, session: body.session })
+    expect([list.status, list.body.fresh]).toEqual([200, false])
+  })
+
+  test('the regions come back, but the account still writes in the third: reads are fresh, writes are 503', async () => {
+    for (const name of ['Dublin', 'Frankfurt']) await admin(`regions/${name}`, { down: false, paused: false })
+    const visitor = await api.visitor()
+    await vi.waitFor(
+      async () => {
+        expect((await api.rank({ visitor })).body.fresh).toBe(true)
+        const refused = await api.events(visitor, [click()])
+        expect([refused.status, refused.body.detail]).toEqual([
+          503,
+          expect.stringContaining('COSMOS_WRITE_FORBIDDEN') as string,
+        ])
+      },
+      { timeout: 20_000 },
+    )
+  })
+
+  test('the account fails back: writes go on', async () => {
+    await admin('failover', { region: 'Frankfurt' })
+    const visitor = await api.visitor()
+    await vi.waitFor(
+      async () => {
+        expect((await api.events(visitor, [click()])).status).toBe(202)
+      },
+      { timeout: 20_000 },
+    )
+  })
+}

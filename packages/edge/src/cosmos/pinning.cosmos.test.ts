@@ -1,0 +1,4 @@
+import { startNodeEdge } from '../node.ts'
+import { describePinning } from './pinning.contract.ts'
+
+describePinning(startNodeEdge)

@@ -1,0 +1,4 @@
+import { startWorkerdEdge } from '../host/workerd.ts'
+import { describePinning } from './pinning.contract.ts'
+
+describePinning(startWorkerdEdge)
