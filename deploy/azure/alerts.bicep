@@ -228,6 +228,42 @@ resource workloads 'Microsoft.AlertsManagement/prometheusRuleGroups@2023-03-01' 
         ]
       }
       {
+        alert: 'lists-stale'
+        expression: 'sum(rate(attune_rank_stale_total{namespace="attune"}[10m])) > 0.01 * sum(rate(attune_requests_total{namespace="attune",route="/v1/rank",status="200"}[10m]))'
+        for: 'PT10M'
+        severity: 3
+        enabled: true
+        labels: {
+          workload: 'edge'
+        }
+        annotations: {
+          summary: 'More than 1 % of lists may miss the newest click: Cosmos does not honour session tokens in time'
+        }
+        actions: [
+          {
+            actionGroupId: actionGroupId
+          }
+        ]
+      }
+      {
+        alert: 'models-stale'
+        expression: 'max(attune_freshness_lag_seconds{namespace="attune"}) > 60'
+        for: 'PT5M'
+        severity: 2
+        enabled: true
+        labels: {
+          workload: 'edge'
+        }
+        annotations: {
+          summary: 'Clicks stored a minute ago are not in the model that an edge serves'
+        }
+        actions: [
+          {
+            actionGroupId: actionGroupId
+          }
+        ]
+      }
+      {
         alert: 'pod-restarting'
         expression: 'sum by (pod) (increase(kube_pod_container_status_restarts_total{namespace="attune"}[15m])) > 3'
         for: 'PT1M'

@@ -172,6 +172,7 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
   const edgeEnv = {
     ...edge.settings,
     PORT: String(edgePort),
+    ATTUNE_METRICS_PORT: String(await freePort()),
     HOST: '127.0.0.1',
     ATTUNE_VERIFY_KEYS: JSON.stringify([publicJwk(signingKey)]),
     ATTUNE_PUSH_KEYS: 'p'.repeat(32),

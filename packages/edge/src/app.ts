@@ -72,6 +72,13 @@ export interface AppDeps {
   readonly maxFileBytes: number
 }
 
+/** What a scraper inside the operator's own network may ask without a key. */
+export function createInsideApp(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  app.get('/metrics', (c) => getMetrics(deps, c))
+  return app
+}
+
 /** The edge: one app, two hosts. Does nothing until it is asked. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { serve, type ServerType } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
-import { createApp } from './app.ts'
+import { createApp, createInsideApp } from './app.ts'
 import { readConfig } from './config.ts'
 import { createDeps } from './create.ts'
 import { consoleLog } from './log.ts'
@@ -45,6 +45,8 @@ export interface NodeOptions {
   readonly hostname: string
   /** Folder of the models. */
   readonly models: string
+  /** `/metrics` here without a key, for a network that only the operator's own machines reach; absent: nowhere. */
+  readonly metricsPort?: number
 }
 
 /**
@@ -84,34 +86,44 @@ export async function serveNode(
   }
   // A container is ready when its model is: load before the first visitor comes.
   context.waitUntil(deps.models.refresh())
-  const server = await new Promise<ServerType>((resolve, reject) => {
-    const started = serve(
-      {
-        fetch: (request, bindings) => app.fetch(request, bindings, context),
-        port: options.port,
-        hostname: options.hostname,
-      },
-      () => {
-        resolve(started)
-      },
-    )
-    started.once('error', reject)
-    if ('requestTimeout' in started) {
-      started.requestTimeout = REQUEST_TIMEOUT_MS
-      started.keepAliveTimeout = KEEP_ALIVE_MS
-    }
-  })
+  const server = await listen(
+    (request, bindings) => app.fetch(request, bindings, context),
+    options.port,
+    options.hostname,
+  )
+  const { metricsPort } = options
+  const inside = metricsPort === undefined ? undefined : createInsideApp(deps)
+  const insideServer =
+    inside && (await listen((request) => inside.fetch(request), metricsPort ?? 0, options.hostname))
   const { port } = server.address() as AddressInfo
   return {
     url: `http://${options.hostname}:${port}`,
     pid: process.pid,
     async close() {
       await closeServer(server)
+      if (insideServer !== undefined) await closeServer(insideServer)
       deps.decisions.hurry()
       await deps.telemetry.end()
       await Promise.allSettled(background)
     },
   }
+}
+
+function listen(
+  fetch: Parameters<typeof serve>[0]['fetch'],
+  port: number,
+  hostname: string,
+): Promise<ServerType> {
+  return new Promise((resolve, reject) => {
+    const started = serve({ fetch, port, hostname }, () => {
+      resolve(started)
+    })
+    started.once('error', reject)
+    if ('requestTimeout' in started) {
+      started.requestTimeout = REQUEST_TIMEOUT_MS
+      started.keepAliveTimeout = KEEP_ALIVE_MS
+    }
+  })
 }
 
 /** Lets requests under way finish, then ends what is still open. */
