@@ -7,7 +7,9 @@ import {
   loadSessions,
   modelOf,
   nodeScanner,
+  oldestVisits,
   servingModel,
+  storedVisit,
   type Artifact,
   type StoredBatch,
   type TrainingData,
@@ -20,12 +22,11 @@ const TRAINED = 0.9
 const MEASURED = 0.95
 const VISITS_A_DELTA = 20
 const SECOND_MS = 1_000
-const START = Date.UTC(2026, 0, 1)
 
 /**
  * `npm run bench -- refresh-value --data DIR [--limit VISITS]`: a model trained on the oldest 90 % of visits plays the rest
- * in order, as it is and refreshed by deltas as a bridge makes them. Measured is the newest 5 %, against a model trained
- * on the oldest 95 %.
+ * in order, as it is and refreshed by deltas as a bridge makes them. Measured is the newest 5 %, so that a model can be
+ * trained anew between: on the oldest 95 %, which is everything before what is measured. All three rank the same prefixes.
  */
 export async function run(args: string[]): Promise<Record<string, unknown>> {
   const { values } = parseArgs({ args, options: { data: { type: 'string' }, limit: { type: 'string' } } })
@@ -34,8 +35,8 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
   const all = await loadSessions(data, values.limit === undefined ? Infinity : Number(values.limit))
   const visits = all.offsets.length - 1
   const [from, measured] = [Math.round(visits * TRAINED), Math.round(visits * MEASURED)]
-  const trained = await trainedOn(firstVisits(all, from))
-  const retrained = await trainedOn(firstVisits(all, measured))
+  const trained = await trainedOn(oldestVisits(all, from))
+  const retrained = await trainedOn(oldestVisits(all, measured))
   const none = await play(all, trained.artifact, [measured, visits], undefined)
   const refresh = await play(all, trained.artifact, [measured, visits], from)
   const retrain = await play(all, retrained.artifact, [measured, visits], undefined)
@@ -50,17 +51,19 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
     mrr20_none: round(a?.mrr),
     mrr20_refresh: round(b?.mrr),
     mrr20_retrain: round(c?.mrr),
+    held: refresh.held,
     gap_closed: round(((b?.hr ?? 0) - (a?.hr ?? 0)) / ((c?.hr ?? 0) - (a?.hr ?? 0))),
   }
 }
 
 /** Plays visits `from` to the end in order; those at `measure` are counted. */
 async function play(
-  { ids, offsets, rows }: TrainingData,
+  all: TrainingData,
   artifact: Artifact,
   [first, end]: readonly [number, number],
   refreshFrom: number | undefined,
-): Promise<RankingTotals> {
+): Promise<RankingTotals & { held: number }> {
+  const { ids, offsets, rows } = all
   const base = modelOf(artifact)
   const model = servingModel(
     { ...base, factors: base.factors.slice(), tables: structuredClone(base.tables) },
@@ -70,29 +73,24 @@ async function play(
   const totals = emptyTotals()
   const scratch = new CandidateSet()
   let waiting: StoredBatch[] = []
+  let held = 0
   for (let visit = refreshFrom ?? first; visit < end; visit++) {
     const items = Array.from(
       rows.subarray(offsets[visit] ?? 0, offsets[visit + 1] ?? 0),
       (row) => ids[row] ?? '',
     )
-    const at = START + visit * SECOND_MS
+    const at = visit * SECOND_MS
     if (visit >= first) await rankVisit(model, items, at, totals, scratch)
     if (refreshFrom === undefined) continue
-    const events = items.map((item, step) => ({
-      id: `${visit}-${step}`,
-      kind: 'click' as const,
-      item,
-      at: at + step,
-    }))
-    waiting.push({ id: `${visit}`, visitor: `${visit}`, received: at + items.length, events })
+    waiting.push(storedVisit(all, visit))
     if (waiting.length === VISITS_A_DELTA) {
-      advance(live, model, waiting, at)
+      if (advance(live, model, waiting, at)) held++
       waiting = []
     }
     if (visit % 1_000 === 0)
       console.error(`visit ${visit} of ${end}, HR@20 so far ${metrics(totals).hr.toFixed(4)}`)
   }
-  return totals
+  return { ...totals, held }
 }
 
 async function rankVisit(
@@ -116,8 +114,8 @@ async function rankVisit(
   }
 }
 
-/** One micro-batch through the bridge's own model, and its delta into the edge's. */
-function advance(live: LiveModel, model: ServingModel, batches: readonly StoredBatch[], at: number): void {
+/** One micro-batch through the bridge's own model, and its delta into the edge's. @returns whether the guard held rows */
+function advance(live: LiveModel, model: ServingModel, batches: readonly StoredBatch[], at: number): boolean {
   const seq = live.seq + 1
   const change = live.apply({
     seq,
@@ -137,22 +135,7 @@ function advance(live: LiveModel, model: ServingModel, batches: readonly StoredB
     items: change.items,
   }
   model.apply(header, tensors)
-}
-
-/** The oldest visits, with only the items that are in them. */
-function firstVisits({ ids, offsets, rows }: TrainingData, visits: number): TrainingData {
-  const rowOf = new Map<number, number>()
-  const kept: string[] = []
-  const mapped = rows.slice(0, offsets[visits]).map((row) => {
-    let known = rowOf.get(row)
-    if (known === undefined) {
-      known = kept.length
-      rowOf.set(row, known)
-      kept.push(ids[row] ?? '')
-    }
-    return known
-  })
-  return { ids: kept, offsets: offsets.slice(0, visits + 1), rows: mapped }
+  return change.guard?.held === true
 }
 
 function round(value: number | undefined): number {
