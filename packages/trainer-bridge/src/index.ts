@@ -39,3 +39,5 @@ export {
 export { startBridge, type BridgeOptions } from './start.ts'
 export * from './train/index.ts'
 export { Windows, type CountSink, type StoredBatch, type WindowsState } from './windows.ts'
+export { BYTES_A_BATCH, CHARGES, EVENTS_A_BATCH } from './plan/charges.ts'
+export { plan, type Plan, type PlanInput } from './plan/plan.ts'

@@ -7,10 +7,11 @@ import { evaluate } from './evaluate.ts'
 import { importClicks } from './import.ts'
 import { keys } from './keys.ts'
 import { models } from './models.ts'
+import { plan } from './plan.ts'
 import { push } from './push.ts'
 import { train } from './train.ts'
 
-const COMMANDS: Readonly<Record<string, Command>> = {
+export const COMMANDS: Readonly<Record<string, Command>> = {
   import: importClicks,
   train,
   evaluate,
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   models,
   keys,
   doctor,
+  plan,
 }
 
 /** Runs `attune <command> …`. @returns exit code: 0, 1 when it failed, 2 when the arguments make no sense */
