@@ -98,6 +98,12 @@ export async function run(_args: string[]): Promise<Record<string, unknown>> {
     iife_gz: iife,
     // On top of a page that has the client and React.
     react_gz: await bundled(files, `export * from '@attune/client/react'`, ['react']),
+    // On top of the full client, whose chunks a bundler shares: the difference of both together and the client alone.
+    on_device_gz:
+      (await bundled(
+        files,
+        `export { createClient } from '@attune/client'; export { onDevice } from '@attune/client/on-device'`,
+      )) - full,
     idb_gz: await bundled(files, `export { openDB } from 'idb'`),
   }
 }

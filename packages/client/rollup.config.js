@@ -24,7 +24,7 @@ const warn = (warning) => {
 /** @type {import('rollup').RollupOptions[]} */
 export default [
   {
-    input: { index: 'src/index.ts', react: 'src/react.ts' },
+    input: { index: 'src/index.ts', react: 'src/react.ts', 'on-device': 'src/on-device.ts' },
     external,
     plugins: [...plugins, terser({ ...smallest, module: true })],
     output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'chunk-[hash].js' },

@@ -1,15 +1,20 @@
 import type { RankResponse } from '@attune/core'
-import { createRanker, DEFAULT_RANK_TIMEOUT_MS, type RankOptions } from './rank.ts'
+import { createRanker, DEFAULT_RANK_TIMEOUT_MS, type RankOptions, type RankSlot } from './rank.ts'
 import { createSlots, type SlotOptions } from './slot.ts'
 import type { Lookup } from './template.ts'
-import { assembleTracker, type Tracker, type TrackerOptions } from './tracker.ts'
+import { assembleTracker, type Tracker, type TrackerOptions, type TrackerParts } from './tracker.ts'
 
 export interface ClientOptions extends TrackerOptions {
   /** Items' names, pictures and so on, by id, for slots with a template or a render function. */
   readonly lookup?: Lookup
   /** How long a list may take; after that the page stays as it is. Default 1,500. */
   readonly timeoutMs?: number
+  /** Lists in order at once, in the page: `onDevice()` of `@attune/client/on-device`. */
+  readonly device?: Device
 }
+
+/** Puts itself in front of the edge: gets the parts of the client and answers for lists. */
+export type Device = (parts: TrackerParts & ClientOptions & { readonly rank: RankSlot }) => RankSlot
 
 export interface Client extends Tracker {
   /**
@@ -31,7 +36,8 @@ const TASTELESS = new Set(['impression', 'search'])
 export function createClient(options: ClientOptions): Client {
   const parts = assembleTracker(options)
   const { tracker, report, guard } = parts
-  const rank = createRanker({ ...parts, timeoutMs: options.timeoutMs ?? DEFAULT_RANK_TIMEOUT_MS })
+  const ask = createRanker({ ...parts, timeoutMs: options.timeoutMs ?? DEFAULT_RANK_TIMEOUT_MS })
+  const rank = options.device?.({ ...options, ...parts, rank: ask }) ?? ask
   const slots = createSlots({
     rank,
     report,

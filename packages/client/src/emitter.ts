@@ -1,8 +1,14 @@
-import type { EventsResponse, RankRequest, RankResponse, TrackedEvent } from '@attune/core'
+import type { EventsResponse, RankedItem, RankRequest, RankResponse, TrackedEvent } from '@attune/core'
 import type { ClientError, Report } from './error.ts'
 
 /** What a page may listen to. */
 export interface ClientEvents {
+  /** The visitor did something. Told whatever they agreed to, and goes nowhere by itself. */
+  seen: { readonly event: TrackedEvent }
+  /** Everything kept of the visitor is to be forgotten. */
+  forgotten: undefined
+  /** A list with another order from the device, before the edge has answered. */
+  reordered: { readonly slot: string; readonly items: readonly RankedItem[] }
   /** An event has been handed to the queue. */
   queued: { readonly event: TrackedEvent }
   /** The edge has stored a batch (also one that another tab of the site sent). */

@@ -11,6 +11,7 @@ export type ClientErrorCode =
   | 'DELIVERY_DELAYED' // network or edge is down; events wait and are sent later
   | 'RANK_FAILED' // no list; the page keeps its own content
   | 'RANK_TIMEOUT' // the list took too long; the page keeps its own content
+  | 'DEVICE_FAILED' // ranking on the device is not possible; the edge goes on ranking
   | 'SLOT_FAILED' // a slot could not be filled: its lookup or render function failed
   | 'PAGE_CODE_FAILED' // a listener of the page threw
 

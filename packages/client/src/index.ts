@@ -1,4 +1,4 @@
-export { createClient, type Client, type ClientOptions } from './client.ts'
+export { createClient, type Client, type ClientOptions, type Device } from './client.ts'
 export { createTracker, type EventFields, type Tracker, type TrackerOptions } from './tracker.ts'
 export { ClientError, type ClientErrorCode } from './error.ts'
 export type { Batch } from './batch.ts'

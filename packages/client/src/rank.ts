@@ -19,6 +19,8 @@ export interface RankOptions {
   readonly k?: number
   readonly exclude?: readonly string[]
   readonly history?: NonNullable<RankRequest['history']>
+  /** Shown for a while: with ranking on the device it follows what the visitor does, see the event `reordered`. */
+  readonly live?: boolean
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
@@ -41,6 +43,8 @@ export interface RankCall extends RankOptions {
   readonly candidates?: readonly string[]
   /** A newer call with the same key aborts this one; the slot's name where not given. */
   readonly key?: object
+  /** Ask for what the device needs to rank. */
+  readonly device?: boolean
 }
 
 /** Resolves to undefined, never rejects, when there is no list: failed, too late, or superseded by a newer request. */
@@ -56,7 +60,9 @@ export function createRanker(deps: RankerDeps): RankSlot {
   const current = new Map<unknown, AbortController>()
   return async (
     name,
-    { timeoutMs: within = deps.timeoutMs, signal, slot = name, key = slot, ...options },
+    // `live` is not the edge's business.
+    // oxlint-disable-next-line no-unused-vars
+    { timeoutMs: within = deps.timeoutMs, signal, slot = name, key = slot, live: _, ...options },
   ) => {
     const born = generation()
     current.get(key)?.abort()

@@ -63,21 +63,28 @@ export function useSlot(name: string, { initial, live = false, ...options }: Use
     if (client === undefined || known) return undefined
     const controller = new AbortController()
     const { candidates, ...rest } = JSON.parse(question)[1] as Omit<UseSlotOptions, 'initial' | 'live'>
-    const asked = { ...rest, slot: name, signal: controller.signal }
+    const asked = { ...rest, slot: name, live, signal: controller.signal }
     const answer = candidates === undefined ? client.recommend(name, asked) : client.rank(candidates, asked)
     void answer.then((list) => {
       if (list !== undefined && !controller.signal.aborted) setAnswered({ question, list })
     })
     return () => controller.abort()
     // `known` is about the first round only: a list that has come must not end the effect that asked for it.
-  }, [client, name, question, round])
+  }, [client, live, name, question, round])
 
   useEffect(() => {
     if (client === undefined || !live) return undefined
-    return client.on('queued', ({ event }) => {
-      if (event.kind !== 'impression' && event.kind !== 'search') refresh()
-    })
-  }, [client, live, refresh])
+    const stops = [
+      client.on('queued', ({ event }) => {
+        if (event.kind !== 'impression' && event.kind !== 'search') refresh()
+      }),
+      client.on('reordered', ({ slot, items }) => {
+        if (slot === name)
+          setAnswered((before) => ({ ...before, list: before.list && { ...before.list, items } }))
+      }),
+    ]
+    return () => stops.forEach((stop) => stop())
+  }, [client, live, name, refresh])
 
   return { list: answered.question === question ? answered.list : undefined, refresh }
 }

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createClient } from './client.ts'
 import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
 import { App, type AppProps } from './web-testing/react-app.ts'
+import { serveModel } from './web-testing/model.ts'
 import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
 const executable = findBrowser('chromium')
@@ -122,5 +123,33 @@ describe.skipIf(executable === undefined)(`React in Chromium${skipped}`, () => {
     await page.click('text=a')
     await sleep(300)
     expect(await shown(page)).toEqual(['b', 'a', 'c'])
+  })
+
+  test('on the device: a live slot is in its new order at the next frame after a click, with no network', async () => {
+    const model = serveModel(server)
+    const candidates = ['item-1', 'item-2', 'item-3', 'item-4', 'item-5', 'item-6']
+    const page = await open({ candidates, live: true, device: true })
+    await expect.poll(() => shown(page)).toEqual(await model.order(candidates, []))
+    await page.waitForLoadState('networkidle')
+    await context.setOffline(true)
+    const frame = page.evaluate(
+      () =>
+        new Promise((resolve) =>
+          addEventListener(
+            'click',
+            () =>
+              requestAnimationFrame(() =>
+                resolve([...document.querySelectorAll('li')].map((card) => card.textContent)),
+              ),
+            { capture: true, once: true },
+          ),
+        ),
+    )
+    await page.click('text=item-4')
+    const expected = await model.order(candidates, [
+      { id: '1', kind: 'click', item: 'item-4', at: Date.now() },
+    ])
+    expect(expected).not.toEqual(await model.order(candidates, []))
+    expect(await frame).toEqual(expected)
   })
 })

@@ -89,6 +89,8 @@ export interface TrackerParts {
   readonly report: Report
   readonly generation: () => number
   readonly allowed: () => boolean
+  /** Whether the visitor has said no, or their browser for them. */
+  readonly refused: () => boolean
   readonly guard: <Args extends unknown[]>(handler: (...args: Args) => void) => (...args: Args) => void
 }
 
@@ -143,6 +145,7 @@ export function assembleTracker({
   const forgetHere = (): void => {
     generation++
     queue.forget()
+    emitter.emit('forgotten', undefined)
     void visitor.read()
     void session.read()
   }
@@ -208,6 +211,7 @@ export function assembleTracker({
           ...(query && { query: query.slice(0, MAX_QUERY_LENGTH) }),
         })
     }
+    for (const event of events) emitter.emit('seen', { event })
     if (events.length === 0 || consent === 'denied') return undefined
     queue.add(events)
     const patient = events.every((event) => event.kind === 'impression')
@@ -309,6 +313,7 @@ export function assembleTracker({
     report,
     generation: () => generation,
     allowed,
+    refused: () => consent === 'denied',
     guard,
   }
 }

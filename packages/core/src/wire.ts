@@ -1,6 +1,6 @@
 import type { Issue } from './error.ts'
 import type { EventKind, TrackedEvent } from './event/event.ts'
-import type { HistoryKind } from './event/history.ts'
+import type { HistoryItem } from './event/history.ts'
 
 // Wire protocol version 1: docs/wire-protocol.md.
 
@@ -68,21 +68,40 @@ export type EngineName = 'ort' | 'core' | 'none'
 /** Candidates of one list that a page may hold. */
 export const MAX_DEVICE_CANDIDATES = 200
 
-/** What a page needs to put a list in order by itself, with core's encoder and ranker: `packDevice`, `unpackDevice`. */
+/**
+ * What a page needs to put a list in order by itself, with core's encoder and ranker: `packDevice`, `scoreOnDevice`.
+ * Named as the model's tables, so that reading it takes little code.
+ */
 export interface DeviceList {
-  /** SHA-256 of the epoch's weights: they are at `GET /v1/weights/{sha256}`. */
+  /** SHA-256 of the epoch's weights: `GET /v1/weights/{sha256}`. */
   readonly weights: string
-  /** First the `candidates` of the list, then items of the history; the first `rows` of them have data. */
+  /** First the `candidates` of the list, then items of the history; there is data of as many as `popularity` has. */
   readonly ids: readonly string[]
   readonly candidates: number
-  readonly rows: number
+  readonly popularity: readonly number[]
+  readonly trend: readonly number[]
+  readonly srScales: readonly number[]
+  readonly srSums: readonly number[]
   readonly dim: number
-  /** Sequential rules from one of the rows to one of the candidates. */
-  readonly links: number
+  /** Base64 of F16 `[rows, dim]`. */
+  readonly factors: string
+  /** Places for sequential rules a row. */
+  readonly neighbours: number
+  /** Base64 of U8 `[rows, neighbours]`: candidates the rules lead to. */
+  readonly srItems: string
+  /** Base64 of U8 `[rows, neighbours]`: falling, 0 where there is no rule. */
+  readonly srScores: string
   /** What the list was ranked from, oldest first. */
-  readonly steps: readonly (readonly [item: string, kind: HistoryKind, at: number])[]
-  /** Base64; its layout is in docs/wire-protocol.md. */
-  readonly data: string
+  readonly steps: readonly HistoryItem[]
+}
+
+/** Weights of encoder or ranker by name: numbers, and base64 of F16 for matrices. */
+export type DeviceWeightsPart = Readonly<Record<string, number | readonly number[] | string>>
+
+/** What `GET /v1/weights/{sha256}` answers. */
+export interface DeviceWeights {
+  readonly encoder: DeviceWeightsPart
+  readonly ranker: DeviceWeightsPart
 }
 
 export interface RankDiagnostics {

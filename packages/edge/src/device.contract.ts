@@ -1,5 +1,5 @@
-import type { DeviceList, TrackedEvent } from '@attune/core'
-import { rankOnDevice, unpackDevice, unpackWeights } from '@attune/core/rank'
+import type { DeviceList, DeviceWeights, TrackedEvent } from '@attune/core'
+import { scoreOnDevice, unpackWeights } from '@attune/core/rank'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SITE } from './testing/api.ts'
 import { createWorld, type StartEdge, type World } from './testing/worlds.ts'
@@ -34,13 +34,14 @@ export function describeDevice(start: StartEdge): void {
       const { device } = (await api().rank(asked)).body
       if (device === undefined) throw new Error('no list for the device')
       expect(device.steps).toEqual([
-        ['item-7', 'click', at],
-        ['item-250', 'click', at + 1_000],
+        { item: 'item-7', kind: 'click', at },
+        { item: 'item-250', kind: 'click', at: at + 1_000 },
       ])
-      const weights = unpackWeights(await (await weightsOf(device)).arrayBuffer())
+      const weights = unpackWeights((await (await weightsOf(device)).json()) as DeviceWeights)
       if (weights === undefined) throw new Error('weights were not understood')
       const next = click('item-21', at + 2_000)
-      const here = rankOnDevice(unpackDevice(device), device, [next], weights)
+      const scores = scoreOnDevice(device, [], [next], weights)
+      const here = [...scores].map(([id, score]) => ({ id, score })).sort((a, b) => b.score - a.score)
       const there = (await api().rank({ ...asked, recent: [next] })).body.items
       expect(here.map(({ id }) => id)).toEqual(there.map(({ id }) => id))
       expect(here.map(({ id }) => id)).not.toEqual((await api().rank(asked)).body.items.map(({ id }) => id))

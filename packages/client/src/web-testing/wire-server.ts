@@ -82,8 +82,8 @@ export async function startWireServer(): Promise<WireServer> {
       })
       response.end(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body))
     }
-    if (!url.pathname.startsWith('/v1/')) {
-      const file = wire.files.get(url.pathname)
+    const file = wire.files.get(url.pathname)
+    if (file !== undefined || !url.pathname.startsWith('/v1/')) {
       send(
         file === undefined
           ? { status: 404 }

@@ -43,41 +43,35 @@ function historyKind(kind: EventKind): HistoryKind | undefined {
 export function toHistory(events: Iterable<TrackedEvent>, limit: number): HistoryItem[] {
   const byId = new Map<string, TrackedEvent>()
   for (const event of events) if (!byId.has(event.id)) byId.set(event.id, event)
-  const ordered = [...byId.values()].sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
   const history: HistoryItem[] = []
-  for (const event of ordered) {
+  for (const event of [...byId.values()].sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))) {
+    const { item, at } = event
     const kind = historyKind(event.kind)
-    if (kind === undefined || event.item === undefined) continue
+    if (kind === undefined || item === undefined) continue
     const last = history.at(-1)
-    if (last?.item === event.item && last.kind !== kind) {
-      if (PRECEDENCE[kind] > PRECEDENCE[last.kind])
-        history[history.length - 1] = { item: event.item, kind, at: event.at }
-      continue
+    if (last?.item === item && last.kind !== kind) {
+      if (PRECEDENCE[kind] < PRECEDENCE[last.kind]) continue
+      history.pop()
     }
-    history.push({ item: event.item, kind, at: event.at })
+    history.push({ item, kind, at })
   }
   return history.slice(-limit)
 }
 
 /** Items the visitor said no to, newest opinion first: a later like takes a dislike back. */
 export function disliked(events: Iterable<TrackedEvent>): Set<string> {
-  const opinion = new Map<string, TrackedEvent>()
-  for (const event of events) {
-    if (event.item === undefined || (event.kind !== 'like' && event.kind !== 'dislike')) continue
-    const earlier = opinion.get(event.item)
-    if (earlier === undefined || event.at >= earlier.at) opinion.set(event.item, event)
+  const opinions = new Map<string, { readonly at: number; readonly no: boolean }>()
+  for (const { kind, item, at } of events) {
+    if (item === undefined || (kind !== 'like' && kind !== 'dislike')) continue
+    if (at >= (opinions.get(item)?.at ?? -Infinity)) opinions.set(item, { at, no: kind === 'dislike' })
   }
-  return new Set(
-    [...opinion.values()].flatMap((event) => (event.kind === 'dislike' ? [event.item as string] : [])),
-  )
+  return new Set([...opinions].flatMap(([item, { no }]) => (no ? [item] : [])))
 }
 
 /** Index of the first step of the newest visit: after the last gap of 30 minutes or more. */
 export function visitStart(history: readonly { readonly at: number }[]): number {
-  for (let index = history.length - 1; index > 0; index--) {
-    const step = history[index]
-    const before = history[index - 1]
-    if (step !== undefined && before !== undefined && step.at - before.at >= VISIT_GAP_MS) return index
-  }
-  return 0
+  return Math.max(
+    0,
+    history.findLastIndex(({ at }, index) => at - (history[index - 1]?.at ?? at) >= VISIT_GAP_MS),
+  )
 }

@@ -1,3 +1,4 @@
+import { multiply } from './matrix.ts'
 import type { EncoderWeights } from './weights.ts'
 
 /** Input of the query encoder, right aligned: the newest step is at L − 1, absent ones are zero. */
@@ -28,37 +29,22 @@ export interface EncoderInput {
 export function encode(input: EncoderInput, weights: EncoderWeights): Float32Array {
   const { dim: d, historyLength: length, position, w1, w2, bias, v, w3, strength, decay } = weights
   const { history, kind, age, mask } = input
-  const last = (length - 1) * d
-  const gate = new Float32Array(d)
-  for (let i = 0; i < d; i++) {
-    let sum = bias[i]!
-    for (let j = 0; j < d; j++) sum += w2[i * d + j]! * history[last + j]!
-    gate[i] = sum
-  }
-  const pooled = new Float32Array(d)
-  const x = new Float32Array(d)
+  const last = history.subarray((length - 1) * d)
+  const gate = multiply(w2, last)
+  const both = new Float32Array(2 * d)
+  both.set(last, d)
   for (let t = 0; t < length; t++) {
     if (mask[t] === 0) continue
-    for (let j = 0; j < d; j++) x[j] = history[t * d + j]! + position[t * d + j]!
+    const x = history.slice(t * d, (t + 1) * d)
+    for (let j = 0; j < d; j++) x[j]! += position[t * d + j]!
+    const inner = multiply(w1, x)
     let attention = 0
-    for (let i = 0; i < d; i++) {
-      let sum = gate[i]!
-      for (let j = 0; j < d; j++) sum += w1[i * d + j]! * x[j]!
-      attention += v[i]! / (1 + Math.exp(-sum))
-    }
+    for (let i = 0; i < d; i++) attention += v[i]! / (1 + Math.exp(-inner[i]! - gate[i]! - bias[i]!))
     const weight = mask[t]! * strength[kind[t]!]! * Math.exp(-decay * age[t]!) * attention
-    for (let j = 0; j < d; j++) pooled[j] = pooled[j]! + weight * x[j]!
+    for (let j = 0; j < d; j++) both[j]! += weight * x[j]!
   }
-  const query = new Float32Array(d)
-  let squares = 0
-  for (let i = 0; i < d; i++) {
-    let sum = 0
-    for (let j = 0; j < d; j++) sum += w3[i * 2 * d + j]! * pooled[j]!
-    for (let j = 0; j < d; j++) sum += w3[i * 2 * d + d + j]! * history[last + j]!
-    query[i] = sum
-    squares += sum * sum
-  }
-  const inverse = 1 / Math.max(Math.sqrt(squares), 1e-12)
-  for (let i = 0; i < d; i++) query[i] = query[i]! * inverse
+  const query = multiply(w3, both)
+  const norm = Math.max(Math.hypot(...query), 1e-12)
+  for (let i = 0; i < d; i++) query[i]! /= norm
   return query
 }

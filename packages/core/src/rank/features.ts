@@ -1,3 +1,4 @@
+import { gatherRows } from './matrix.ts'
 import type { Scanner } from './scan.ts'
 
 /**
@@ -22,8 +23,9 @@ export const FEATURE_NAMES = [
 /** What the ranker knows of the request as a whole. */
 export const CONTEXT_NAMES = ['log_visit_length', 'last_log_popularity', 'last_is_repeat'] as const
 
-export const FEATURES: number = FEATURE_NAMES.length
-export const CONTEXT: number = CONTEXT_NAMES.length
+// Written out, so that a page that only computes need not load the names.
+export const FEATURES: (typeof FEATURE_NAMES)['length'] = 12
+export const CONTEXT: (typeof CONTEXT_NAMES)['length'] = 3
 
 /** Steps whose neighbours become candidates and features. */
 export const NEIGHBOUR_STEPS = 5
@@ -46,12 +48,12 @@ export interface FeatureTables {
   readonly factors: Float32Array
   readonly scanner: Pick<Scanner, 'dots'>
   readonly neighbours: number
-  readonly srItems: Uint32Array
-  readonly srScores: Uint8Array
-  readonly srScales: Float32Array
-  readonly srSums: Float32Array
-  readonly popularity: Float32Array
-  readonly trend: Float32Array
+  readonly srItems: ArrayLike<number>
+  readonly srScores: ArrayLike<number>
+  readonly srScales: ArrayLike<number>
+  readonly srSums: ArrayLike<number>
+  readonly popularity: ArrayLike<number>
+  readonly trend: ArrayLike<number>
 }
 
 /** Small probabilities and counts spread out: log(1 + 1000·p). */
@@ -100,24 +102,9 @@ export function computeFeatures(
         out[at] = spread(probability)
         out[at + 1] = Math.log1p(count)
       }
-      out[at + 2] = out[at + 2]! + decay * probability
-      out[at + 11] = out[at + 11]! + 1
+      out[at + 2]! += decay * probability
+      out[at + 11]! += 1
     }
-  }
-
-  const used = Math.min(NEIGHBOUR_STEPS, length)
-  const cosines = lastCosines(model, steps, used, rows)
-  for (let place = 0; place < n; place++) {
-    const row = rows[place]!
-    const at = place * FEATURES
-    out[at + 2] = spread(out[at + 2]!)
-    const logPopularity = Math.log1p(popularity[row]!)
-    out[at + 3] = logPopularity
-    out[at + 4] = Math.log1p(trend[row]!) - logPopularity
-    let best = cosines[place * used]!
-    out[at + 9] = best
-    for (let back = 1; back < used; back++) best = Math.max(best, cosines[place * used + back]!)
-    out[at + 10] = best
   }
 
   for (let step = history.visitStart; step < length; step++) {
@@ -126,12 +113,21 @@ export function computeFeatures(
     const at = place * FEATURES
     out[at + 6] = 1
     out[at + 7] = 1 / (length - step)
-    out[at + 8] = out[at + 8]! + 1
+    out[at + 8]! += 1
   }
+
+  const used = Math.min(NEIGHBOUR_STEPS, length)
+  const cosines = lastCosines(model, steps, used, rows)
   for (let place = 0; place < n; place++) {
+    const row = rows[place]!
     const at = place * FEATURES
-    if (rows[place] === last) out[at + 5] = 1
+    out[at + 2] = spread(out[at + 2]!)
+    out[at + 3] = Math.log1p(popularity[row]!)
+    out[at + 4] = Math.log1p(trend[row]!) - Math.log1p(popularity[row]!)
+    if (row === last) out[at + 5] = 1
     out[at + 8] = Math.log1p(out[at + 8]!)
+    out[at + 9] = cosines[place * used]!
+    out[at + 10] = Math.max(...cosines.subarray(place * used, (place + 1) * used))
   }
 
   const context = new Float32Array(CONTEXT)
@@ -148,10 +144,6 @@ function lastCosines(
   used: number,
   rows: Uint32Array,
 ): Float32Array {
-  const vectors = new Float32Array(used * dim)
-  for (let back = 0; back < used; back++) {
-    const source = steps[steps.length - 1 - back]! * dim
-    vectors.set(factors.subarray(source, source + dim), back * dim)
-  }
-  return scanner.dots(rows, vectors)
+  const newest = steps.slice(-used).reverse()
+  return scanner.dots(rows, gatherRows(factors, dim, newest))
 }

@@ -1,8 +1,9 @@
 import { CodedError } from '../error.ts'
-import { HISTORY_KINDS, visitStart, type HistoryItem, type HistoryKind } from '../event/history.ts'
+import { HISTORY_KINDS, visitStart, type HistoryItem } from '../event/history.ts'
 import type { EngineName } from '../wire.ts'
 import { encode, type EncoderInput } from './encode.ts'
 import { computeFeatures, FEATURES, NEIGHBOUR_STEPS, type HistoryRows } from './features.ts'
+import { gatherRows } from './matrix.ts'
 import type { ServingModel } from './model.ts'
 import { retrieve, type CandidateSet } from './retrieve.ts'
 import { score, type RankerInput } from './score.ts'
@@ -53,18 +54,17 @@ export interface Ranked {
 
 /** History → rows of the model: unknown items left out, newest 50 kept. */
 export function toRows(model: Pick<ServingModel, 'rowOf'>, history: readonly HistoryItem[]): HistoryRows {
-  const known = history.filter((step) => model.rowOf(step.item) !== undefined).slice(-MAX_HISTORY_STEPS)
+  const known = history
+    .map((step) => ({ ...step, row: model.rowOf(step.item) }))
+    .filter(({ row }) => row !== undefined)
+    .slice(-MAX_HISTORY_STEPS)
   const newest = known.at(-1)?.at ?? 0
   return {
-    rows: known.map((step) => model.rowOf(step.item) as number),
-    kinds: known.map((step) => kindIndex(step.kind)),
-    ages: known.map((step) => (newest - step.at) / 3_600_000),
+    rows: known.map(({ row }) => row as number),
+    kinds: known.map(({ kind }) => HISTORY_KINDS.indexOf(kind)),
+    ages: known.map(({ at }) => (newest - at) / 3_600_000),
     visitStart: visitStart(known),
   }
-}
-
-function kindIndex(kind: HistoryKind): number {
-  return HISTORY_KINDS.indexOf(kind)
 }
 
 /** The encoder's input for a history of rows, right aligned. */
@@ -82,16 +82,11 @@ export function encoderInput(
     age: new Float32Array(length),
     mask: new Float32Array(length),
   }
-  const count = Math.min(length, history.rows.length)
-  for (let back = 1; back <= count; back++) {
-    const step = history.rows.length - back
-    const at = length - back
-    const row = history.rows[step]!
-    input.history.set(factors.subarray(row * dim, (row + 1) * dim), at * dim)
-    input.kind[at] = history.kinds[step]!
-    input.age[at] = history.ages[step]!
-    input.mask[at] = 1
-  }
+  const from = Math.max(0, length - history.rows.length)
+  input.history.set(gatherRows(factors, dim, history.rows.slice(-length)), from * dim)
+  input.kind.set(history.kinds.slice(-length), from)
+  input.age.set(history.ages.slice(-length), from)
+  input.mask.fill(1, from)
   return input
 }
 

@@ -1,4 +1,5 @@
 import { CodedError } from '../error.ts'
+import { dotRows } from './matrix.ts'
 
 /** What scan.wasm exports. Hosts differ in how they make an instance, so they hand in `instantiate`. */
 export interface ScanExports {
@@ -203,25 +204,6 @@ export class TypeScriptScanner implements Scanner {
     countVectors(vectors, this.#dim)
     return dotRows(this.factors, this.#dim, rows, vectors)
   }
-}
-
-/** {@link Scanner.dots} over any `[N, d]`. */
-export function dotRows(
-  factors: Float32Array,
-  dim: number,
-  rows: Uint32Array,
-  vectors: Float32Array,
-): Float32Array {
-  const many = vectors.length / dim
-  const out = new Float32Array(rows.length * many)
-  for (let at = 0; at < out.length; at++) {
-    const from = rows[Math.floor(at / many)]! * dim
-    const vector = (at % many) * dim
-    let sum = 0
-    for (let c = 0; c < dim; c++) sum += factors[from + c]! * vectors[vector + c]!
-    out[at] = sum
-  }
-  return out
 }
 
 /** @throws {CodedError} `SCAN_VECTORS_MISSHAPEN` */

@@ -1,3 +1,4 @@
+import { multiply } from './matrix.ts'
 import type { RankerWeights } from './weights.ts'
 
 /** Input of the ranker: n candidates, d wide, f features each, c of context. */
@@ -26,33 +27,24 @@ export interface RankerInput {
 export function score(input: RankerInput, weights: RankerWeights): Float32Array {
   const { count: n, query, candidates, features, context } = input
   const { mean, inverseStd, linear, hidden, hiddenBias, out } = weights
-  const d = query.length
   const f = n === 0 ? 0 : features.length / n
   const c = context.length
   const width = 2 + f + c
-  const units = hiddenBias.length
-  const cosines = new Float32Array(n)
-  let best = -Infinity
-  for (let i = 0; i < n; i++) {
-    let sum = 0
-    for (let j = 0; j < d; j++) sum += candidates[i * d + j]! * query[j]!
-    cosines[i] = sum
-    if (sum > best) best = sum
-  }
+  const cosines = multiply(candidates, query)
+  const best = cosines.reduce((a, b) => Math.max(a, b), -Infinity)
+  const inputs = new Float32Array(width)
+  inputs.set(context, 2 + f)
   const z = new Float32Array(width)
-  for (let j = 0; j < c; j++) z[2 + f + j] = (context[j]! - mean[2 + f + j]!) * inverseStd[2 + f + j]!
   const scores = new Float32Array(n)
   for (let i = 0; i < n; i++) {
-    z[0] = (cosines[i]! - mean[0]!) * inverseStd[0]!
-    z[1] = (cosines[i]! - best - mean[1]!) * inverseStd[1]!
-    for (let j = 0; j < f; j++) z[2 + j] = (features[i * f + j]! - mean[2 + j]!) * inverseStd[2 + j]!
-    let total = 0
-    for (let j = 0; j < width; j++) total += linear[j]! * z[j]!
-    for (let u = 0; u < units; u++) {
-      let sum = hiddenBias[u]!
-      for (let j = 0; j < width; j++) sum += hidden[u * width + j]! * z[j]!
-      if (sum > 0) total += out[u]! * sum
-    }
+    inputs[0] = cosines[i]!
+    inputs[1] = cosines[i]! - best
+    inputs.set(features.subarray(i * f, (i + 1) * f), 2)
+    for (let j = 0; j < width; j++) z[j] = (inputs[j]! - mean[j]!) * inverseStd[j]!
+    let total = multiply(linear, z)[0]!
+    multiply(hidden, z).forEach((sum, unit) => {
+      total += out[unit]! * Math.max(0, sum + hiddenBias[unit]!)
+    })
     scores[i] = total
   }
   return scores

@@ -2,7 +2,7 @@ import { ArtifactError } from '../artifact/errors.ts'
 import { take } from '../artifact/read.ts'
 import type { Tensor } from '../artifact/safetensors.ts'
 import { HISTORY_KINDS } from '../event/history.ts'
-import { CONTEXT_NAMES, FEATURE_NAMES } from './features.ts'
+import { CONTEXT, FEATURES } from './features.ts'
 
 /** Weights of the standard query encoder; matrices row-major, `y = W x`. d = factor width, L = history length. */
 export interface EncoderWeights {
@@ -48,7 +48,7 @@ export interface StandardWeights {
 }
 
 /** Width of the ranker's input: cosine, its gap to the best, features, context. */
-export const RANKER_INPUT: number = 2 + FEATURE_NAMES.length + CONTEXT_NAMES.length
+export const RANKER_INPUT: number = 2 + FEATURES + CONTEXT
 
 /** @throws {ArtifactError} `ARTIFACT_SHAPE_MISMATCH` */
 export function readWeights(

@@ -6,7 +6,7 @@ import { EdgeError } from '../error.ts'
 /** Named by their digest, so they never change: browsers and caches in between may keep them for ever. */
 const FOREVER = 'public, max-age=31536000, immutable'
 
-const packed = new WeakMap<ServingModel, Uint8Array<ArrayBuffer>>()
+const packed = new WeakMap<ServingModel, string>()
 
 /**
  * `GET /v1/weights/{sha256}`: encoder and ranker of the epoch being served, for pages that rank on the device.
@@ -25,7 +25,7 @@ export async function getWeights(deps: AppDeps, c: Context<AppEnv>): Promise<Res
     c.req.param('sha256') !== model.manifest.files.weights?.sha256
   )
     throw new EdgeError('WEIGHTS_UNKNOWN', 'these are not the weights of the epoch being served')
-  let bytes = packed.get(model)
-  if (bytes === undefined) packed.set(model, (bytes = packWeights(weights)))
-  return c.body(bytes, 200, { 'content-type': 'application/octet-stream', 'cache-control': FOREVER })
+  let text = packed.get(model)
+  if (text === undefined) packed.set(model, (text = JSON.stringify(packWeights(weights))))
+  return c.body(text, 200, { 'content-type': 'application/json', 'cache-control': FOREVER })
 }

@@ -1,0 +1,2 @@
+export { createClient } from '../client.ts'
+export { onDevice } from '../on-device.ts'
