@@ -18,7 +18,7 @@ import {
   modelsResponse,
   readyResponse,
 } from '../schema/models.ts'
-import { MAX_RANK_BYTES, rankRequest, rankResponse } from '../schema/rank.ts'
+import { MAX_RANK_BYTES, rankRequest, rankResponse, weightsResponse } from '../schema/rank.ts'
 import {
   deleteResponse,
   exportResponse,
@@ -70,7 +70,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Pages',
     caller: 'page',
     path: { sha256: digest },
-    answers: { 200: { says: 'Packed weights', type: 'application/octet-stream' } },
+    answers: { 200: { says: 'The weights by name', schema: weightsResponse } },
     problems: ['WEIGHTS_UNKNOWN', 'MODEL_MISSING'],
   },
   'POST /v1/visitors': {

@@ -1,11 +1,15 @@
 import {
+  HISTORY_KINDS,
   MAX_CANDIDATES,
   MAX_LIST_LENGTH,
   MAX_NAME_LENGTH,
   MAX_RECENT_EVENTS,
   STRATEGIES,
   type DeviceList,
+  type DeviceWeights,
+  type DeviceWeightsPart,
   type EngineName,
+  type HistoryItem,
   type RankDiagnostics,
   type RankedItem,
   type RankRequest,
@@ -85,20 +89,36 @@ const diagnostics: v.GenericSchema<RankDiagnostics> = object<RankDiagnostics>({
   events: whole(0),
 })
 
-const step: v.GenericSchema<DeviceList['steps'][number]> = v.pipe(
-  v.strictTuple([itemId, v.string(), time]),
-  v.description('Item, kind, milliseconds since 1970'),
-) as unknown as v.GenericSchema<DeviceList['steps'][number]>
+const step: v.GenericSchema<HistoryItem> = object<HistoryItem>({
+  item: itemId,
+  kind: oneOf(HISTORY_KINDS),
+  at: time,
+})
 
 const device: v.GenericSchema<DeviceList> = object<DeviceList>({
   weights: says(text(64, 64), 'SHA-256 of the weights: `GET /v1/weights/{sha256}`'),
-  ids: many(itemId),
+  ids: says(many(itemId), 'First the candidates, then items of the history'),
   candidates: whole(0),
-  rows: whole(0),
+  popularity: says(many(finite), 'Of the rows: the first of the ids'),
+  trend: many(finite),
+  srScales: many(finite),
+  srSums: many(finite),
   dim: whole(0),
-  links: whole(0),
-  steps: many(step),
-  data: says(v.string(), 'Base64'),
+  factors: says(v.string(), 'Base64 of F16 [rows, dim]'),
+  neighbours: whole(0),
+  srItems: says(v.string(), 'Base64 of U8 [rows, neighbours]'),
+  srScores: says(v.string(), 'Base64 of U8 [rows, neighbours]'),
+  steps: says(many(step), 'What the list was ranked from, oldest first'),
+})
+
+const weightsPart: v.GenericSchema<DeviceWeightsPart> = v.record(
+  v.string(),
+  v.union([finite, many(finite), v.string()]),
+)
+
+export const weightsResponse: v.GenericSchema<DeviceWeights> = object<DeviceWeights>({
+  encoder: says(weightsPart, 'Numbers, and base64 of F16 for matrices'),
+  ranker: weightsPart,
 })
 
 export const rankResponse: v.GenericSchema<RankResponse> = object<RankResponse>({
