@@ -1,0 +1,21 @@
+import { runProgram } from './_cosmos-program.ts'
+
+interface Rehearsal {
+  readonly scaling: readonly { readonly pods: number; readonly expected: number }[]
+  readonly evictions: readonly number[]
+  readonly refused: readonly string[]
+}
+
+/**
+ * The manifests on a real Kubernetes API server with its controllers and scheduler, built from their Go modules the first
+ * time (about 10 minutes; needs Go); nodes are played by kwok: `npm run bench -- cluster --json`.
+ */
+export async function run(): Promise<Record<string, unknown>> {
+  const result = (await runProgram('deploy/cluster/main.ts', [])) as unknown as Rehearsal
+  const wrong = result.scaling.filter(({ pods, expected }) => pods !== expected)
+  if (wrong.length > 0) throw new Error(`autoscaling: ${JSON.stringify(wrong)}`)
+  if (result.evictions[0] !== 201 || result.evictions[1] !== 429)
+    throw new Error(`evictions: expected the second to be refused, received ${result.evictions.join(', ')}`)
+  if (result.refused.includes('taken')) throw new Error(`mistakes were taken: ${result.refused.join(', ')}`)
+  return { bench: 'cluster', ...result }
+}
