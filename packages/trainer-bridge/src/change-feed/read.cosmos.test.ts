@@ -1,13 +1,13 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { CosmosClient, type Container } from '@azure/cosmos'
 import { covers, DATABASE, EVENTS_CONTAINER, parseSessionToken } from '@attune/core'
 import { startCosmosLocal, type CosmosLocal } from '@attune/cosmos-local'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { FeedPage } from '../refresh/live-model.ts'
+import { startProxy } from '../testing/cosmos-proxy.ts'
 import { createEvents, storeClicks } from '../testing/events-container.ts'
-import { startReaders, uncovered } from './reader.ts'
-import { readThrough, type FeedStart } from './read.ts'
+import { toStoredBatch } from './batches.ts'
+import { FeedPlaces } from './places.ts'
+import { startReaders } from './reader.ts'
+import { readThrough, type FeedRead, type FeedStart } from './read.ts'
 
 let cosmos: CosmosLocal
 let container: Container
@@ -25,22 +25,22 @@ afterEach(async () => {
 })
 
 interface Read {
-  readonly pages: FeedPage[]
+  readonly pages: FeedRead<unknown>[]
   readonly errors: string[]
   stop(): Promise<void>
 }
 
 async function read(
   from: Container,
-  options: { start?: FeedStart; continuations?: ReadonlyMap<string, string> } = {},
+  options: { start?: FeedStart; continuations?: readonly string[] } = {},
 ): Promise<Read> {
   const stop = new AbortController()
-  const pages: FeedPage[] = []
+  const pages: FeedRead<unknown>[] = []
   const errors: string[] = []
   const { done } = await startReaders({
     container: from,
     start: options.start ?? 'beginning',
-    continuations: options.continuations ?? new Map<string, string>(),
+    places: new FeedPlaces(options.continuations),
     idleMs: 5,
     readTimeoutMs: 1_000,
     signal: stop.signal,
@@ -60,7 +60,9 @@ async function read(
 }
 
 const items = ({ pages }: Read) =>
-  pages.flatMap(({ batches }) => batches.flatMap(({ events }) => events.map(({ item }) => item)))
+  pages
+    .flatMap(({ documents }) => documents.flatMap((document) => toStoredBatch(document) ?? []))
+    .flatMap(({ events }) => events.map(({ item }) => item))
 const settled = async (reader: Read, count: number) => {
   const end = Date.now() + 10_000
   while (items(reader).length < count && Date.now() < end)
@@ -85,7 +87,7 @@ test('from now: nothing that was there, everything after the first page', async 
   const reader = await read(container, { start: 'now' })
   const end = Date.now() + 5_000
   while (reader.pages.length === 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5))
-  expect(reader.pages[0]).toMatchObject({ batches: [], through: null })
+  expect(reader.pages[0]).toMatchObject({ documents: [], through: null })
   await storeClicks(container, 'v1', ['new'])
   expect(await settled(reader, 1)).toEqual(['new'])
 })
@@ -96,7 +98,7 @@ test('a reader that goes on from a continuation reads the rest, and no page twic
   await settled(first, 20)
   await first.stop()
   const last = first.pages.at(-1)
-  const continuations = new Map([[last?.range ?? '', last?.continuation ?? '']])
+  const continuations = [last?.continuation ?? '']
   await storeClicks(container, 'v0', ['later'])
   const second = await read(container, { continuations })
   expect(await settled(second, 1)).toEqual(['later'])
@@ -156,57 +158,3 @@ test('a page’s token goes no further than its etag, also by region', () => {
   expect(readThrough(undefined, '"9"')).toBeNull()
   expect(readThrough('0:-1#12', undefined)).toBeNull()
 })
-
-test('ranges a checkpoint does not cover are found, also after splits and merges', () => {
-  const range = (minInclusive: string, maxExclusive: string) => ({ minInclusive, maxExclusive })
-  expect(uncovered(range('', 'FF'), [])).toEqual([range('', 'FF')])
-  expect(uncovered(range('', 'FF'), [range('', 'FF')])).toEqual([])
-  // Split since: the parent's continuation knows the child.
-  expect(uncovered(range('', '7F'), [range('', 'FF')])).toEqual([])
-  // Merged since: both parents together cover it.
-  expect(uncovered(range('', 'FF'), [range('7F', 'FF'), range('', '7F')])).toEqual([])
-  // The process ended before the second range had its first page.
-  expect(uncovered(range('7F', 'FF'), [range('', '7F')])).toEqual([range('7F', 'FF')])
-  expect(uncovered(range('', 'FF'), [range('3F', '7F')])).toEqual([range('', '3F'), range('7F', 'FF')])
-})
-
-/** Hands requests on, or cuts them off while down. */
-async function startProxy(
-  target: string,
-): Promise<{ url: string; down: boolean; close: () => Promise<void> }> {
-  const state = { down: false }
-  const server: Server = createServer((request, response) => {
-    void (async () => {
-      const chunks: Buffer[] = []
-      for await (const chunk of request) chunks.push(chunk as Buffer)
-      if (state.down) {
-        response.destroy()
-        return
-      }
-      const { host: _host, connection: _connection, ...headers } = request.headers
-      const answer = await fetch(target + (request.url ?? ''), {
-        method: request.method ?? 'GET',
-        headers: headers as Record<string, string>,
-        ...(chunks.length > 0 && { body: Buffer.concat(chunks) }),
-      })
-      response
-        .writeHead(answer.status, Object.fromEntries(answer.headers))
-        .end(Buffer.from(await answer.arrayBuffer()))
-    })().catch(() => response.destroy())
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    get down() {
-      return state.down
-    },
-    set down(value) {
-      state.down = value
-    },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
-}

@@ -6,9 +6,9 @@ import {
   type Container,
   type FeedRange,
 } from '@azure/cosmos'
-import { BridgeError } from '../error.ts'
 import { formatSessionToken, parseSessionToken } from '@attune/core'
 import { sleep } from './sleep.ts'
+import { withinTime } from './within-time.ts'
 
 /** Where a range without a continuation starts. */
 export type FeedStart = 'beginning' | 'now' | Date
@@ -20,6 +20,10 @@ export interface FeedRead<Document> {
   readonly continuation: string
   /** Session token up to which the range has been read; null when the service told none. */
   readonly through: string | null
+  /** Physical partition the page came from; undefined when the service told none. */
+  readonly partition: string | undefined
+  /** Transactions of that partition after this page. */
+  readonly behind: number
 }
 
 export interface ReadFeedOptions {
@@ -35,24 +39,18 @@ export interface ReadFeedOptions {
   readonly readTimeoutMs?: number
   readonly signal: AbortSignal
   readonly random: () => number
-  /** Told the charge of each read, empty ones too. */
-  readonly onRead?: (ru: number) => void
+  /** Told the charge of each read, empty ones too, and whether there was anything. */
+  readonly onRead?: (ru: number, documents: number) => void
   /** Told each failed read; reading goes on after a pause. */
   readonly onError: (error: unknown, retryInMs: number) => void
 }
 
-/** The SDK tries a broken connection again for two minutes, silently, and cannot be told to stop. */
 const READ_TIMEOUT_MS = 10_000
 const MAX_ITEM_COUNT = 500
 const IDLE_MS = 25
 const QUIET_AFTER = 40
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
-
-/** Key of a range in checkpoints and logs. */
-export function rangeKey({ minInclusive, maxExclusive }: FeedRange): string {
-  return `${minInclusive}-${maxExclusive}`
-}
 
 /**
  * Reads one range of the change feed until the signal fires: a page as soon as there is one. The iterator follows splits
@@ -72,20 +70,27 @@ export async function* readFeed<Document>(
   while (!signal.aborted) {
     try {
       iterator ??= openIterator<Document>(options, continuation)
-      const page = await withinTime(iterator.readNext(), options.readTimeoutMs ?? READ_TIMEOUT_MS, signal)
+      const page = await withinTime(
+        'change feed',
+        iterator.readNext(),
+        options.readTimeoutMs ?? READ_TIMEOUT_MS,
+        signal,
+      )
       if (page === undefined) return
       failures = 0
-      options.onRead?.(page.requestCharge)
       const isNew = page.statusCode !== StatusCodes.NotModified
+      options.onRead?.(page.requestCharge, isNew ? page.result.length : 0)
       const first = continuation === undefined && options.start !== 'beginning'
       if (isNew) continuation = page.continuationToken
       if (isNew || first) {
         empty = 0
         continuation = page.continuationToken
+        const etag = header(page.headers, 'etag')
         yield {
           documents: isNew ? page.result : [],
           continuation,
-          through: isNew ? readThrough(page.sessionToken, header(page.headers, 'etag')) : null,
+          through: isNew ? readThrough(page.sessionToken, etag) : null,
+          ...progressOf(page.sessionToken, etag),
         }
       } else {
         empty++
@@ -101,27 +106,6 @@ export async function* readFeed<Document>(
       options.onError(error, retryInMs)
       await sleep(retryInMs, signal)
     }
-  }
-}
-
-/** The answer, `undefined` when the signal fires first, or an error when neither comes in time. */
-async function withinTime<T>(answer: Promise<T>, ms: number, signal: AbortSignal): Promise<T | undefined> {
-  const waiting = new AbortController()
-  const stop = () => {
-    waiting.abort()
-  }
-  signal.addEventListener('abort', stop)
-  try {
-    return await Promise.race([
-      answer,
-      sleep(ms, waiting.signal).then(() => {
-        if (signal.aborted) return undefined
-        throw new BridgeError('FEED_TIMEOUT', `change feed: no answer within ${ms} ms`)
-      }),
-    ])
-  } finally {
-    stop()
-    signal.removeEventListener('abort', stop)
   }
 }
 
@@ -143,6 +127,22 @@ function startFrom(
   if (continuation !== undefined) return ChangeFeedStartFrom.Continuation(continuation)
   if (start === 'beginning') return ChangeFeedStartFrom.Beginning(range)
   return start === 'now' ? ChangeFeedStartFrom.Now(range) : ChangeFeedStartFrom.Time(start, range)
+}
+
+/** Where the partition a page came from stands, by the session token of the answer. */
+function progressOf(
+  sessionToken: string | undefined,
+  etag: string | undefined,
+): { partition: string | undefined; behind: number } {
+  const lsn = Number(etag?.replaceAll('"', ''))
+  try {
+    const [entry] = parseSessionToken(sessionToken ?? '')
+    if (entry === undefined) return { partition: undefined, behind: 0 }
+    const [partition, { globalLsn }] = entry
+    return { partition, behind: Number.isSafeInteger(lsn) ? Math.max(0, globalLsn - lsn) : 0 }
+  } catch {
+    return { partition: undefined, behind: 0 }
+  }
 }
 
 /**
