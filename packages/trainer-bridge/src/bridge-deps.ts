@@ -1,4 +1,4 @@
-import type { Container } from '@azure/cosmos'
+import type { Feeds } from './own-feeds.ts'
 import type { Scanner } from '@attune/core/rank'
 import type { Signer } from './artifact/sign.ts'
 import type { FeedStart } from './change-feed/read.ts'
@@ -34,7 +34,8 @@ export type BridgeStatus =
   | { readonly type: 'stopped'; readonly error: string }
 
 export interface BridgeDeps {
-  readonly container: Container
+  /** Containers this bridge reads; absent: pages are offered to it. */
+  readonly feeds: Feeds | undefined
   readonly folder: StateFolder
   readonly edges: readonly EdgeTarget[]
   readonly signer: Signer
@@ -45,6 +46,8 @@ export interface BridgeDeps {
   readonly deltaIntervalMs: number
   readonly idleMs?: number
   readonly limits?: BridgeLimits
+  /** What makes it the only one that may number epochs and tell edges; absent: the folder's lock. */
+  readonly leadership?: BridgeLeadership
   readonly fetch: typeof fetch
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -52,6 +55,16 @@ export interface BridgeDeps {
   readonly onStatus: (status: BridgeStatus) => void
   /** Lets go of what was opened for the bridge. */
   readonly dispose: () => void
+}
+
+/** How a bridge among several knows that it leads. */
+export interface BridgeLeadership {
+  /** A number for a new epoch, above `above`, that no leader before or after is given. @throws `LEADERSHIP_LOST` */
+  epoch(above: number): Promise<number>
+  /** Settles once it certainly leads; false when it never will again. */
+  held(signal: AbortSignal): Promise<boolean>
+  /** Whether the leader before ended in order: then its epoch can be gone on with, else it may still be told to edges. */
+  readonly orderly: boolean
 }
 
 export interface BridgeLimits {

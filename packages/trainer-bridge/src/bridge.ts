@@ -1,18 +1,21 @@
 import { join } from 'node:path'
 import { readFile } from 'node:fs/promises'
-import { deltaTensors, joinDelta, sha256Hex, writeSafetensors, type DeltaHeader } from '@attune/core/artifact'
 import { seededRandom } from '@attune/core/testing'
 import { buildArtifact, manifestBytes, type Artifact } from './artifact/build.ts'
 import { keepEpochs, modelOf, readArtifact, writeArtifact } from './artifact/folder.ts'
 import type { BridgeDeps, BridgeStatus, NewBase } from './bridge-deps.ts'
-import { startReaders, type FeedTotals } from './change-feed/reader.ts'
+import { keyOf, type KeyRange } from './change-feed/places.ts'
+import type { FeedStart } from './change-feed/read.ts'
+import type { FeedTotals } from './change-feed/reader.ts'
 import { sleep } from './change-feed/sleep.ts'
-import { sentence } from './error.ts'
+import { BridgeError, sentence } from './error.ts'
 import { reportOf, requirePassed } from './gate/report.ts'
-import { Inbox } from './inbox.ts'
+import { Inbox, inOrder, type Waiting } from './inbox.ts'
+import { startOwnFeeds } from './own-feeds.ts'
+import { publish } from './publish.ts'
 import { EdgeFollower, type EdgeStatus, type ReleaseSource } from './push/follow.ts'
 import { Release, type SignedEpoch } from './push/release.ts'
-import { LiveModel, type FeedPage, type MicroBatch, type ModelChange } from './refresh/live-model.ts'
+import { LiveModel, type FeedName, type FeedPage, type MicroBatch } from './refresh/live-model.ts'
 import type { Snapshot } from './state/snapshot.ts'
 
 const MAX_JOURNAL_BYTES = 16_000_000
@@ -69,8 +72,9 @@ export class Bridge implements ReleaseSource {
   static async #begin(deps: BridgeDeps): Promise<Bridge> {
     const { model, trainer, gate } = await deps.initial()
     const at = deps.now()
+    const epoch = (await deps.leadership?.epoch(0)) ?? 1
     const artifact = await buildArtifact(model, {
-      epoch: 1,
+      epoch,
       parent: null,
       created: new Date(at).toISOString(),
       trainer,
@@ -81,12 +85,12 @@ export class Bridge implements ReleaseSource {
     await writeArtifact(deps.folder.path, artifact)
     const live = new LiveModel(model)
     const place = {
-      baseEpoch: 1,
+      baseEpoch: epoch,
       start: deps.start instanceof Date ? deps.start.getTime() : deps.start,
     }
-    await deps.folder.save({ ...place, epoch: 1, delta: 0, live: live.state() })
+    await deps.folder.save({ ...place, epoch, delta: 0, live: live.state() })
     const bridge = new Bridge(deps, live, place, new Release(await signEpoch(deps, artifact), 0))
-    bridge.#report({ type: 'epoch', epoch: 1, items: live.items, why: 'initial' })
+    bridge.#report({ type: 'epoch', epoch, items: live.items, why: 'initial' })
     return bridge
   }
 
@@ -101,8 +105,15 @@ export class Bridge implements ReleaseSource {
     const { baseEpoch, start } = snapshot
     const release = new Release(await signEpoch(deps, served), snapshot.delta)
     const bridge = new Bridge(deps, live, { baseEpoch, start }, release)
-    for (const batch of batches) await bridge.#publish(batch, live.apply(batch))
-    bridge.#report({ type: 'epoch', epoch: release.number, items: live.items, why: 'resumed' })
+    if (deps.leadership !== undefined && !deps.leadership.orderly) {
+      // Who led before may have told edges more of its epoch than it wrote down where this one could read it. What edges
+      // are told from here on is of another.
+      for (const batch of batches) live.apply(batch)
+      await bridge.#renew(await deps.leadership.epoch(release.number))
+    } else {
+      for (const batch of batches) await publish(release, deps.signer, live, batch, live.apply(batch))
+    }
+    bridge.#report({ type: 'epoch', epoch: bridge.release.number, items: live.items, why: 'resumed' })
     return bridge
   }
 
@@ -125,6 +136,38 @@ export class Bridge implements ReleaseSource {
   /** Events taken in since the process started, and those read but waiting. */
   get events(): { readonly taken: number; readonly waiting: number } {
     return { taken: this.#events, waiting: this.#reading?.inbox.events ?? 0 }
+  }
+
+  /** Where a range of a feed is to be gone on with. */
+  place(feed: FeedName, range: KeyRange): { readonly continuation?: string; readonly start: FeedStart } {
+    const { start: place } = this.#place
+    const start = feed === 'items' ? 'beginning' : typeof place === 'number' ? new Date(place) : place
+    const places = this.#model.places(feed)
+    if (places.isNew(range)) return { start }
+    const continuation = places.continuationOf(range)
+    if (continuation !== undefined) return { continuation, start }
+    throw new BridgeError(
+      'FEED_CONFLICT',
+      `${feed} ${keyOf(range)}: a part of it has been read, another has not`,
+    )
+  }
+
+  /**
+   * Takes in a page that somebody else read.
+   *
+   * @param previous - where its reader stood before it; null at the very first of a range
+   * @throws {BridgeError} `FEED_CONFLICT` when that is not where the range was taken in up to; `FEED_CLOSED`
+   */
+  offer(page: FeedPage, previous: string | null): Promise<void> {
+    return (
+      this.#reading?.inbox.offer(page, previous) ??
+      Promise.reject(new BridgeError('FEED_CLOSED', 'the bridge is not reading yet'))
+    )
+  }
+
+  /** See {@link ReleaseSource.ready}. */
+  async ready(): Promise<boolean> {
+    return (await this.#deps.leadership?.held(this.#stop.signal)) ?? true
   }
 
   /** Stops reading, keeps the state, lets pushes under way end. */
@@ -162,8 +205,12 @@ export class Bridge implements ReleaseSource {
     const { folder, now, makeScanner } = this.#deps
     const at = now()
     const parent = this.#release.number
-    const epoch = parent + 1
-    const artifact = await buildArtifact(model, {
+    const epoch = await this.#number(parent)
+    // The catalogue goes on as it was, so that no list shows for a moment what was deleted or sold out.
+    const ids = new Set(model.ids)
+    const attributes = new Map([...this.#model.attributes].filter(([id]) => ids.has(id)))
+    const trained = { ...model, ...(attributes.size > 0 && { attributes }) }
+    const artifact = await buildArtifact(trained, {
       epoch,
       parent,
       created: new Date(at).toISOString(),
@@ -173,7 +220,7 @@ export class Bridge implements ReleaseSource {
       random: seededRandom(epoch),
     })
     await writeArtifact(folder.path, artifact)
-    const live = new LiveModel(model)
+    const live = new LiveModel(trained)
     await this.#switch(artifact, live, { baseEpoch: epoch, start: since })
     this.#report({ type: 'epoch', epoch, items: live.items, why: 'adopted' })
   }
@@ -182,8 +229,13 @@ export class Bridge implements ReleaseSource {
   renew(above: number): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#release.number > above || this.#stop.signal.aborted) return
-      await this.#renew(Math.max(above, this.#release.number) + 1)
+      await this.#renew(await this.#number(Math.max(above, this.#release.number)))
     })
+  }
+
+  /** A number for a new epoch. */
+  async #number(above: number): Promise<number> {
+    return (await this.#deps.leadership?.epoch(above)) ?? above + 1
   }
 
   async #open(): Promise<void> {
@@ -208,23 +260,28 @@ export class Bridge implements ReleaseSource {
   }
 
   async #startReading(): Promise<void> {
-    const { container, idleMs, random } = this.#deps
+    const { feeds, idleMs, random } = this.#deps
     const { start } = this.#place
     const inbox = new Inbox()
     const stop = new AbortController()
-    const { totals, done } = await startReaders({
-      container,
-      start: typeof start === 'number' ? new Date(start) : start,
-      continuations: this.#model.continuations,
-      ...(idleMs !== undefined && { idleMs }),
-      signal: stop.signal,
-      random,
-      onPage: (page) => inbox.put(page),
-      onError: (range, error, retryInMs) => {
-        this.#report({ type: 'feed', range, error: sentence(error), retryInMs })
-      },
-    })
-    this.#reading = { inbox, stop, totals, done: Promise.allSettled([done, this.#run(inbox, stop)]) }
+    const totals: FeedTotals = { ranges: 0, documents: 0, skipped: 0, ru: 0 }
+    const own =
+      feeds === undefined
+        ? { totals, done: Promise.resolve() }
+        : await startOwnFeeds({
+            feeds,
+            start: typeof start === 'number' ? new Date(start) : start,
+            places: (feed) => this.#model.places(feed),
+            ...(idleMs !== undefined && { idleMs }),
+            signal: stop.signal,
+            random,
+            onPage: (page) => inbox.put(page),
+            onError: (range, error, retryInMs) => {
+              this.#report({ type: 'feed', range, error: sentence(error), retryInMs })
+            },
+          })
+    const done = Promise.allSettled([own.done, this.#run(inbox, stop)])
+    this.#reading = { inbox, stop, totals: own.totals, done }
   }
 
   async #endReading(): Promise<void> {
@@ -255,14 +312,22 @@ export class Bridge implements ReleaseSource {
     }
   }
 
-  async #take(pages: readonly FeedPage[]): Promise<void> {
-    const { now, folder, limits = {} } = this.#deps
+  async #take(waiting: readonly Waiting[]): Promise<void> {
+    const { now, folder, signer, limits = {} } = this.#deps
+    if (!(await this.ready())) throw new BridgeError('LEADERSHIP_LOST', 'another instance leads')
     const started = now()
-    const batch: MicroBatch = { seq: this.#model.seq + 1, at: started, pages }
+    const following = inOrder(waiting, this.#model)
+    if (following.length === 0) return
+    const batch: MicroBatch = {
+      seq: this.#model.seq + 1,
+      at: started,
+      pages: following.map(({ page }) => page),
+    }
     await folder.append(batch)
+    for (const { taken } of following) taken()
     const change = this.#model.apply(batch)
-    const bytes = await this.#publish(batch, change)
-    const events = pages.reduce(
+    const bytes = await publish(this.#release, signer, this.#model, batch, change)
+    const events = batch.pages.reduce(
       (sum, page) => sum + page.batches.reduce((all, one) => all + one.events.length, 0),
       0,
     )
@@ -284,31 +349,8 @@ export class Bridge implements ReleaseSource {
       deltas = MAX_DELTAS,
       deltaBytes = deltaBytesOf(this.#release),
     } = limits
-    if (delta >= deltas || this.#release.totalBytes > deltaBytes) await this.#renew(epoch + 1)
+    if (delta >= deltas || this.#release.totalBytes > deltaBytes) await this.#renew(await this.#number(epoch))
     else if (folder.journalBytes > journalBytes || now() - this.#savedAt > SAVE_EVERY_MS) await this.#save()
-  }
-
-  /** A change → signed delta in the release. @returns its size in bytes */
-  async #publish(batch: MicroBatch, { items, content }: ModelChange): Promise<number> {
-    const { dim, neighbours } = this.#model.base
-    const tensors = writeSafetensors(deltaTensors(content, dim, neighbours))
-    const header: DeltaHeader = {
-      format: 1,
-      epoch: this.#release.number,
-      delta: this.#release.delta + 1,
-      through: this.#model.through,
-      created: new Date(batch.at).toISOString(),
-      sha256: await sha256Hex(tensors),
-      bytes: tensors.length,
-      items,
-    }
-    const jws = await this.#deps.signer.sign(
-      new TextEncoder().encode(JSON.stringify(header)),
-      'attune-delta+jws',
-    )
-    const body = joinDelta(jws, tensors)
-    this.#release.add({ delta: header.delta, body, through: header.through })
-    return body.length
   }
 
   async #save(): Promise<void> {

@@ -1,4 +1,5 @@
 import { CodedError } from '@attune/core'
+import { ChangeFeedError } from './change-feed/error.ts'
 
 export type BridgeErrorCode =
   | 'CONFIG_INVALID' // environment or options that cannot be used; every problem is an issue
@@ -6,7 +7,10 @@ export type BridgeErrorCode =
   | 'ARTIFACT_FOLDER_MISSING' // nothing that looks like an artifact there
   | 'STATE_UNREADABLE' // snapshot or journal that this version cannot read
   | 'STATE_LOCKED' // another process uses the folder
-  | 'FEED_TIMEOUT' // Cosmos did not answer a read of the change feed
+  | 'FEED_CONFLICT' // a page that does not follow what was taken in of its range
+  | 'FEED_CLOSED' // no pages are taken in at the moment
+  | 'LEADER_UNKNOWN' // no instance leads at the moment, or it does not answer
+  | 'LEADERSHIP_LOST' // another instance leads by now
   | 'CONTAINER_MISSING' // database or container of the events does not exist
   | 'PUSH_REFUSED' // an edge answered with a problem that trying again does not cure
   | 'PUSH_UNACKNOWLEDGED' // not every edge acknowledged in time
@@ -25,7 +29,7 @@ export class BridgeError extends CodedError<BridgeErrorCode> {
 /** One sentence out of anything thrown, with the code where there is one; causes are followed. */
 export function sentence(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const code = error instanceof CodedError ? `${error.code}: ` : ''
+  const code = error instanceof CodedError || error instanceof ChangeFeedError ? `${error.code}: ` : ''
   const cause = error.cause instanceof Error ? ` (${sentence(error.cause)})` : ''
   return `${code}${error.message}${cause}`
 }

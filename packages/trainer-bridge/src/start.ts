@@ -1,5 +1,5 @@
 import { CosmosClient, type Container } from '@azure/cosmos'
-import { DATABASE, EVENTS_CONTAINER } from '@attune/core'
+import { DATABASE, EVENTS_CONTAINER, ITEMS_CONTAINER } from '@attune/core'
 import { modelOf, readArtifact } from './artifact/folder.ts'
 import { trainedThrough } from './artifact/hand-over.ts'
 import { createSigner, type SigningKey } from './artifact/sign.ts'
@@ -7,6 +7,7 @@ import type { BridgeDeps, BridgeLimits, BridgeStatus } from './bridge-deps.ts'
 import { Bridge } from './bridge.ts'
 import type { FeedStart } from './change-feed/read.ts'
 import { BridgeError } from './error.ts'
+import type { Feeds } from './own-feeds.ts'
 import type { EdgeTarget } from './push/edge-client.ts'
 import { StateFolder } from './state/folder.ts'
 import { nodeScanner } from './train/node-scanner.ts'
@@ -58,9 +59,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     userAgentSuffix: 'attune-bridge',
   })
   try {
-    const container = await openContainer(client, options.cosmos.database ?? DATABASE)
     const deps: BridgeDeps = {
-      container,
+      feeds: await openFeeds(client, options.cosmos.database ?? DATABASE),
       folder,
       edges: options.edges,
       signer,
@@ -103,9 +103,24 @@ async function startOf(initial: BridgeOptions['initial']): Promise<FeedStart> {
   return artifact?.manifest.gate?.['through'] === undefined ? 'beginning' : new Date(trainedThrough(artifact))
 }
 
+/**
+ * The containers a bridge follows. Without one for the catalogue it goes on without a catalogue: an account of an earlier
+ * version has none.
+ *
+ * @throws {BridgeError} `CONTAINER_MISSING`
+ */
+export async function openFeeds(client: CosmosClient, database: string): Promise<Feeds> {
+  const events = await openContainer(client, database, EVENTS_CONTAINER.id)
+  const items = await openContainer(client, database, ITEMS_CONTAINER.id).catch((error: unknown) => {
+    if (error instanceof BridgeError && error.code === 'CONTAINER_MISSING') return undefined
+    throw error
+  })
+  return { events, items }
+}
+
 /** @throws {BridgeError} `CONTAINER_MISSING` */
-async function openContainer(client: CosmosClient, database: string): Promise<Container> {
-  const container = client.database(database).container(EVENTS_CONTAINER.id)
+export async function openContainer(client: CosmosClient, database: string, id: string): Promise<Container> {
+  const container = client.database(database).container(id)
   try {
     await container.read()
   } catch (cause) {
@@ -113,7 +128,7 @@ async function openContainer(client: CosmosClient, database: string): Promise<Co
     if (code !== 404) throw cause
     throw new BridgeError(
       'CONTAINER_MISSING',
-      `${database}/${EVENTS_CONTAINER.id}: there is no such container; start an edge that provisions it, or deploy it first`,
+      `${database}/${id}: there is no such container; start an edge that provisions it, or deploy it first`,
       { cause },
     )
   }

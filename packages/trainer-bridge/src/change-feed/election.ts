@@ -121,7 +121,9 @@ export class Election<Data> {
     const now = clock()
     this.#observed.see([known], now)
     const free = known.Owner === null || this.#observed.age(id, now) > ttlMs
-    this.#leader = free ? undefined : { instance: known.Owner ?? '', generation: known.generation, data: known.data }
+    this.#leader = free
+      ? undefined
+      : { instance: known.Owner ?? '', generation: known.generation, data: known.data }
     if (!free || this.#stop.signal.aborted) return undefined
     return Claim.take<LeaderDocument<Data>>(this.#claims, known, {
       generation: known.generation + 1,

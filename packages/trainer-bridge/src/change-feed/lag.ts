@@ -36,7 +36,9 @@ export async function estimateLag(options: LagOptions): Promise<readonly Lag[]> 
   const isLease = (one: StoredDocument): one is LeaseDocument => 'generation' in one
   const [sample] = await container.getFeedRanges()
   if (sample === undefined) return []
-  return Promise.all(readLeases(documents.filter(isLease)).active.map((lease) => lagOf(lease, sample, options)))
+  return Promise.all(
+    readLeases(documents.filter(isLease)).active.map((lease) => lagOf(lease, sample, options)),
+  )
 }
 
 async function lagOf(lease: LeaseDocument, sample: FeedRange, options: LagOptions): Promise<Lag> {
@@ -48,7 +50,9 @@ async function lagOf(lease: LeaseDocument, sample: FeedRange, options: LagOption
   const iterator = options.container.items.getChangeFeedIterator<{ _lsn?: number; _ts?: number }>({
     maxItemCount: 1,
     changeFeedStartFrom:
-      continuation === null ? ChangeFeedStartFrom.Beginning(whole) : ChangeFeedStartFrom.Continuation(continuation),
+      continuation === null
+        ? ChangeFeedStartFrom.Beginning(whole)
+        : ChangeFeedStartFrom.Continuation(continuation),
   })
   const page = await iterator.readNext()
   const none: Lag = { range: keyOf(range), owner: Owner ?? undefined, items: 0, seconds: 0 }

@@ -59,7 +59,9 @@ export class LeaseStore {
     return this.#write(`${body.id}: replace`, [404, 412], () =>
       this.#container
         .item(body.id, body.id)
-        .replace<Document>(body as unknown as Document, { accessCondition: { type: 'IfMatch', condition: etag } }),
+        .replace<Document>(body as unknown as Document, {
+          accessCondition: { type: 'IfMatch', condition: etag },
+        }),
     )
   }
 

@@ -71,28 +71,33 @@ test('splits and joins interrupted anywhere, and deleted late: every key is in e
 
 test('however leases lie, a few rounds of everybody letting go and taking end in even shares', () => {
   fc.assert(
-    fc.property(fc.nat(23), fc.integer({ min: 1, max: 6 }), fc.array(fc.nat(8), { minLength: 24 }), (count, size, owners) => {
-      const members = Array.from({ length: size }, (_, index) => `m${index}`)
-      const leases = Array.from({ length: count }, (_, index) => ({
-        id: `l${index}`,
-        // Some are held by nobody, some by one who has gone.
-        owner: members[owners[index] ?? 0],
-      }))
-      for (let round = 0; round < 3; round++) {
-        for (const me of members) {
-          const mine = new Set(leases.filter(({ owner }) => owner === me).map(({ id }) => id))
-          const { take, release } = balance(leases, new Set(members), me, mine)
-          for (const one of leases) {
-            if (take.includes(one.id)) {
-              expect(one.owner).toBeUndefined()
-              one.owner = me
-            } else if (release.includes(one.id)) one.owner = undefined
+    fc.property(
+      fc.nat(23),
+      fc.integer({ min: 1, max: 6 }),
+      fc.array(fc.nat(8), { minLength: 24 }),
+      (count, size, owners) => {
+        const members = Array.from({ length: size }, (_, index) => `m${index}`)
+        const leases = Array.from({ length: count }, (_, index) => ({
+          id: `l${index}`,
+          // Some are held by nobody, some by one who has gone.
+          owner: members[owners[index] ?? 0],
+        }))
+        for (let round = 0; round < 3; round++) {
+          for (const me of members) {
+            const mine = new Set(leases.filter(({ owner }) => owner === me).map(({ id }) => id))
+            const { take, release } = balance(leases, new Set(members), me, mine)
+            for (const one of leases) {
+              if (take.includes(one.id)) {
+                expect(one.owner).toBeUndefined()
+                one.owner = me
+              } else if (release.includes(one.id)) one.owner = undefined
+            }
           }
         }
-      }
-      const shares = members.map((member) => leases.filter(({ owner }) => owner === member).length)
-      expect(shares.reduce((sum, share) => sum + share, 0)).toBe(count)
-      expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1)
-    }),
+        const shares = members.map((member) => leases.filter(({ owner }) => owner === member).length)
+        expect(shares.reduce((sum, share) => sum + share, 0)).toBe(count)
+        expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1)
+      },
+    ),
   )
 })

@@ -89,7 +89,9 @@ export function nextGeneration(
   range: KeyRange,
   leases: readonly Pick<LeaseDocument, 'range' | 'generation'>[],
 ): number {
-  return leases.reduce((most, one) => (overlaps(one.range, range) ? Math.max(most, one.generation) : most), 0) + 1
+  return (
+    leases.reduce((most, one) => (overlaps(one.range, range) ? Math.max(most, one.generation) : most), 0) + 1
+  )
 }
 
 /** Whether `lease` is meant to come after `other`, for the part they share. */

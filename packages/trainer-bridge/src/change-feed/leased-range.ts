@@ -155,7 +155,11 @@ export class LeasedRange<Document> {
     return { continuation: kept.continuation, start: kept.start ?? options.start }
   }
 
-  async #handOver(page: FeedRead<Document>, previous: string | undefined, signal: AbortSignal): Promise<void> {
+  async #handOver(
+    page: FeedRead<Document>,
+    previous: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { options, onBatch } = this.#deps
     const { documents, continuation, through, partition, behind } = page
     this.#partition = partition ?? this.#partition
@@ -255,6 +259,7 @@ function poisoned({ range }: BatchContext, attempts: number, cause: unknown): Ch
 
 /** Seconds since 1970, as Cosmos stamps documents. */
 function timestampOf(document: unknown): number | undefined {
-  const ts: unknown = typeof document === 'object' && document !== null ? Reflect.get(document, '_ts') : undefined
+  const ts: unknown =
+    typeof document === 'object' && document !== null ? Reflect.get(document, '_ts') : undefined
   return typeof ts === 'number' ? ts : undefined
 }

@@ -43,12 +43,14 @@ test('a container made anew forgets the places of the old one', () => {
   expect(places.continuations).toEqual([[range('', '7F'), at('', '7F', 2, 'other')]])
 })
 
-test.each(['', '{}', '{"rid":"r","Continuation":[]}', '{"rid":"r","Continuation":[{"minInclusive":"B","maxExclusive":"A"}]}'])(
-  'what is no continuation of ranges is refused: %s',
-  (text) => {
-    expect(() => parseContinuation(text)).toThrow(expect.objectContaining({ code: 'CONTINUATION_MALFORMED' }))
-  },
-)
+test.each([
+  '',
+  '{}',
+  '{"rid":"r","Continuation":[]}',
+  '{"rid":"r","Continuation":[{"minInclusive":"B","maxExclusive":"A"}]}',
+])('what is no continuation of ranges is refused: %s', (text) => {
+  expect(() => parseContinuation(text)).toThrow(expect.objectContaining({ code: 'CONTINUATION_MALFORMED' }))
+})
 
 test('whatever is advanced in whatever order, each key is where its last advance put it', () => {
   const key = fc.integer({ min: 0, max: 16 })
@@ -66,7 +68,9 @@ test('whatever is advanced in whatever order, each key is where its last advance
       for (let unit = 0; unit < 16; unit++) {
         const lsn = expected.get(unit)
         const slice = range(hex(unit), hex(unit + 1))
-        expect(places.continuationOf(slice)).toBe(lsn === undefined ? undefined : at(slice.min, slice.max, lsn))
+        expect(places.continuationOf(slice)).toBe(
+          lsn === undefined ? undefined : at(slice.min, slice.max, lsn),
+        )
       }
       const again = new FeedPlaces(places.continuations.map(([, continuation]) => continuation))
       expect(again.continuations).toEqual(places.continuations)

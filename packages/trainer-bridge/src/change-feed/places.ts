@@ -34,7 +34,11 @@ export function parseContinuation(text: string): Continuation {
   const { rid, Continuation: list } = (value ?? {}) as { rid?: unknown; Continuation?: unknown }
   if (typeof rid !== 'string' || !Array.isArray(list) || list.length === 0) throw malformed()
   const places = list.map((one: unknown): Place => {
-    const { minInclusive: min, maxExclusive: max, continuationToken: token } = (one ?? {}) as Record<string, unknown>
+    const {
+      minInclusive: min,
+      maxExclusive: max,
+      continuationToken: token,
+    } = (one ?? {}) as Record<string, unknown>
     if (typeof min !== 'string' || typeof max !== 'string' || !(min < max)) throw malformed()
     return { min, max, token: typeof token === 'string' ? token : '' }
   })
@@ -111,6 +115,14 @@ export class FeedPlaces {
   /** @param continuations - as {@link continuations} gave them, or any continuations that do not overlap */
   constructor(continuations: Iterable<string> = []) {
     for (const continuation of continuations) this.advance(continuation)
+  }
+
+  /** As it is now, to look ahead with. */
+  copy(): FeedPlaces {
+    const copy = new FeedPlaces()
+    copy.#rid = this.#rid
+    copy.#places = this.#places
+    return copy
   }
 
   /** Slices that have been read at all. */

@@ -52,7 +52,9 @@ export interface ChangeFeedProcessorOptions<Document> {
    * {@link BatchContext.continuation} together with the effects of the batch: then effects are exactly once. Absent: the
    * lease says it.
    */
-  readonly restore?: (range: KeyRange) => Promise<{ readonly continuation?: string; readonly start?: FeedStart }>
+  readonly restore?: (
+    range: KeyRange,
+  ) => Promise<{ readonly continuation?: string; readonly start?: FeedStart }>
   /** Absent: a batch that fails is tried again for ever. */
   readonly poison?: PoisonPolicy<Document>
   /** Changes of a batch, 500 when absent; Cosmos ends a page at 4 MB. */

@@ -77,7 +77,11 @@ async function start(options: Partial<ChangeFeedProcessorOptions<Row>> = {}): Pr
 
 const numbers = (...instances: Instance[]) =>
   instances.flatMap(({ seen }) => seen.map(({ n }) => n)).sort((a, b) => a - b)
-const wanted = (...rows: Row[][]) => rows.flat().map(({ n }) => n).sort((a, b) => a - b)
+const wanted = (...rows: Row[][]) =>
+  rows
+    .flat()
+    .map(({ n }) => n)
+    .sort((a, b) => a - b)
 const shares = (...instances: Instance[]) => instances.map(({ processor }) => processor.ranges.length)
 const eventually = (check: () => unknown) => vi.waitFor(check, 20_000)
 
@@ -210,7 +214,10 @@ test('places kept with the effects make effects exactly once, though leases are 
     const continuation = places.continuationOf(range)
     return Promise.resolve(continuation === undefined ? {} : { continuation })
   }
-  const onChanges: ChangeFeedProcessorOptions<Row>['onChanges'] = (rows, { range, previous, continuation }) => {
+  const onChanges: ChangeFeedProcessorOptions<Row>['onChanges'] = (
+    rows,
+    { range, previous, continuation },
+  ) => {
     if (places.continuationOf(range) !== previous) return Promise.reject(new Error('another was here'))
     effects.push(...rows.map(({ n }) => n))
     places.advance(continuation)
@@ -277,7 +284,8 @@ test('the lag of a stopped processor is what was stored since, in transactions a
   await store(25)
   const { items, lags } = await sum()
   expect(items).toBe(25)
-  for (const { items: behind, seconds } of lags) if (behind > 0) expect(Math.abs(seconds - 60)).toBeLessThan(5)
+  for (const { items: behind, seconds } of lags)
+    if (behind > 0) expect(Math.abs(seconds - 60)).toBeLessThan(5)
   const again = await start()
   await eventually(async () => expect((await sum()).items).toBe(0))
   expect(again.seen.length).toBe(25)
@@ -291,7 +299,9 @@ test('an AbortSignal ends it: leases are free at once and the places are kept', 
   stop.abort()
   await one.processor.done
   await one.processor.stop()
-  const { resources } = await leases.items.query<{ Owner: string | null }>('SELECT c.Owner FROM c WHERE IS_DEFINED(c.generation)').fetchAll()
+  const { resources } = await leases.items
+    .query<{ Owner: string | null }>('SELECT c.Owner FROM c WHERE IS_DEFINED(c.generation)')
+    .fetchAll()
   expect(resources.map(({ Owner }) => Owner)).toEqual([null, null, null, null])
   const two = await start()
   await eventually(() => expect(shares(two)).toEqual([4]))

@@ -48,7 +48,9 @@ export async function startChangeFeedProcessor<Document>(
   const { container, leases, name, endpoint } = options
   const [{ resource }, [sample]] = await Promise.all([container.read(), container.getFeedRanges()])
   await leases.read().catch((cause: unknown) => {
-    throw new ChangeFeedError('LEASES_MISSING', `${leases.id}: no container for leases, partitioned by /id`, { cause })
+    throw new ChangeFeedError('LEASES_MISSING', `${leases.id}: no container for leases, partitioned by /id`, {
+      cause,
+    })
   })
   if (resource === undefined || sample === undefined) {
     throw new ChangeFeedError('FEED_TIMEOUT', `${container.id}: no description of the container`)
@@ -151,7 +153,10 @@ export class ChangeFeedProcessor<Document> {
 
   async #round(): Promise<void> {
     const { clock, instance, roundMs, ttlMs } = this.#options
-    await this.#store.upsert({ id: `${this.#prefix}member.${encodeURIComponent(instance)}`, member: instance })
+    await this.#store.upsert({
+      id: `${this.#prefix}member.${encodeURIComponent(instance)}`,
+      member: instance,
+    })
     this.#partitions = await this.#listPartitions()
     const documents = await this.#store.list<StoredDocument>(this.#prefix)
     const now = clock()
@@ -184,7 +189,10 @@ export class ChangeFeedProcessor<Document> {
     const isLease = (one: StoredDocument): one is LeaseDocument => 'generation' in one
     const found = documents.filter(isLease)
     const missing = this.#partitions.flatMap(({ id, ...range }) =>
-      uncoveredParts(range, found.map((lease) => lease.range)).map((part) => ({ ...part, partition: id })),
+      uncoveredParts(
+        range,
+        found.map((lease) => lease.range),
+      ).map((part) => ({ ...part, partition: id })),
     )
     if (missing.length === 0) return found
     const id = `${this.#prefix}info`

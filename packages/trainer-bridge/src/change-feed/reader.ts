@@ -12,6 +12,8 @@ export interface FeedReaderOptions {
   readonly readTimeoutMs?: number
   readonly signal: AbortSignal
   readonly random: () => number
+  /** Added to. */
+  readonly totals?: FeedTotals
   /** Takes a page in; the next one of the range is read when the promise settles. */
   readonly onPage: (page: FeedRead<unknown>, range: KeyRange) => Promise<void>
   readonly onError: (range: string, error: unknown, retryInMs: number) => void
@@ -45,7 +47,8 @@ export async function startReaders(
     ...known,
     ...fresh.map((range): [KeyRange, undefined] => [range, undefined]),
   ]
-  const totals: FeedTotals = { ranges: ranges.length, documents: 0, skipped: 0, ru: 0 }
+  const totals = options.totals ?? { ranges: 0, documents: 0, skipped: 0, ru: 0 }
+  totals.ranges += ranges.length
   const reading = ranges.map(([range, continuation]) =>
     sample === undefined ? undefined : readRange(range, continuation, sample, options, totals),
   )

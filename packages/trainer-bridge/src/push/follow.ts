@@ -11,6 +11,8 @@ export interface ReleaseSource {
    * when `release` is that epoch.
    */
   renew(above: number): Promise<void>
+  /** Settles once edges may be told something; false when never again. Absent: always. */
+  ready?(): Promise<boolean>
 }
 
 /** How an edge is doing; `error` is what stopped the last attempt. */
@@ -83,6 +85,7 @@ export class EdgeFollower {
   async #step(): Promise<void> {
     const { source, signal } = this.#options
     const serving = this.#acknowledged ?? (await this.#ask())
+    if ((await source.ready?.()) === false) return this.#pause()
     const { release } = source
     if (serving === undefined || serving.epoch < release.number) {
       if (release.after(0) === undefined) return source.renew(release.number)
@@ -92,7 +95,7 @@ export class EdgeFollower {
     const missing = serving.epoch === release.number ? release.after(serving.delta) : undefined
     if (missing === undefined) return source.renew(serving.epoch)
     for (const { delta, body } of missing) {
-      if (source.release !== release) return
+      if (source.release !== release || (await source.ready?.()) === false) return
       this.#acknowledge(await this.#client.putDelta(release.number, delta, body, signal))
     }
     if (source.release === release && release.delta === this.#acknowledged?.delta) await this.#rest()
@@ -110,6 +113,12 @@ export class EdgeFollower {
     const { release } = this.#options.source
     const current = epoch === release.number && delta === release.delta
     this.#report({ url: this.#client.url, state: current ? 'current' : 'behind', epoch, delta, through })
+  }
+
+  /** Nothing is left to tell: whoever runs this ends it soon. */
+  async #pause(): Promise<void> {
+    const { signal, sleep } = this.#options
+    await sleep(LAST_RETRY_MS, signal)
   }
 
   /** Until there is something new; now and then the edge is asked again. */

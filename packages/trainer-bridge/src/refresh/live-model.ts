@@ -4,6 +4,7 @@ import {
   mergeSessionTokens,
   parseSessionToken,
   type HistoryItem,
+  type ItemAttributes,
   type SessionToken,
 } from '@attune/core'
 import {
@@ -14,20 +15,28 @@ import {
   type PopularityRows,
 } from '@attune/core/artifact'
 import { seededRandom } from '@attune/core/testing'
+import type { ItemChange } from '../change-feed/items.ts'
+import { FeedPlaces, keyOf } from '../change-feed/places.ts'
 import type { TrainedModel } from '../train/trained-model.ts'
 import { Windows, type CountSink, type StoredBatch, type WindowsState } from '../windows.ts'
 import { Counts, type CountsState } from './counts.ts'
 import { DriftGuard, type GuardFinding, type GuardState } from './guard.ts'
 import { NegativeSampler, placeRow, stepFactors, type RowExample } from './factors.ts'
 
-/** A page of one range of the change feed, as read. */
+export type FeedName = 'events' | 'items'
+
+/** A page of one range of a change feed, as read. */
 export interface FeedPage {
+  /** Whose change feed; the events' when absent. */
+  readonly feed?: FeedName
   readonly range: string
-  /** Where to go on reading this range once the page has been taken in. */
-  readonly continuation: string
+  /** Where to go on reading this range once the page has been taken in; null: it is no page of a change feed. */
+  readonly continuation: string | null
   /** Session token up to which the page's range has been read; null when the service told none. */
   readonly through: string | null
   readonly batches: readonly StoredBatch[]
+  /** Changes of the catalogue. */
+  readonly items?: readonly ItemChange[]
 }
 
 /** Everything that goes into one step of the model: applied again, it gives the same state. */
@@ -45,6 +54,8 @@ export interface ModelChange {
   readonly content: DeltaContent
   /** What the drift guard found; undefined when no factor row changed. */
   readonly guard?: GuardFinding
+  /** What the catalogue says of items from now on; null: deleted. */
+  readonly attributes: ReadonlyMap<string, ItemAttributes | null>
 }
 
 /** New items follow their neighbours until they have this many steps; from then on they are trained. */
@@ -54,11 +65,15 @@ const MAX_EXAMPLES = 256
 const TRENDS_EXAMINED = 20_000
 const TRENDS_RESENT = 500
 const HOUR_MS = 3_600_000
+const ITEMS_PREFIX = 'items:'
 
 export interface LiveState {
   readonly seq: number
   readonly through: string | null
+  /** Of the events; keys of the items' ranges begin with `items:`. */
   readonly continuations: readonly (readonly [range: string, continuation: string])[]
+  /** What the catalogue said since the base. */
+  readonly attributes?: readonly (readonly [item: string, attributes: ItemAttributes | null])[]
   readonly newItems: readonly string[]
   readonly windows: WindowsState
   readonly counts: CountsState
@@ -84,7 +99,10 @@ export class LiveModel {
   readonly #sampler: NegativeSampler
   readonly #guard: DriftGuard
   #through: SessionToken | undefined
-  readonly #continuations: Map<string, string>
+  readonly #places: Readonly<Record<FeedName, FeedPlaces>>
+  /** What the catalogue says, by item; null: deleted from it. */
+  readonly #attributes: Map<string, ItemAttributes | null>
+  readonly #catalogued = new Set<string>()
   #seq: number
   /** Neighbours of rows newer than the base in both directions, in units. */
   readonly #around = new Map<number, Map<number, number>>()
@@ -106,7 +124,12 @@ export class LiveModel {
     this.#guard = new DriftGuard(base, state?.guard)
     this.#seq = state?.seq ?? 0
     this.#through = state?.through == null ? undefined : parseSessionToken(state.through)
-    this.#continuations = new Map(state?.continuations)
+    this.#places = { events: new FeedPlaces(), items: new FeedPlaces() }
+    for (const [key, continuation] of state?.continuations ?? []) {
+      this.#places[key.startsWith(ITEMS_PREFIX) ? 'items' : 'events'].advance(continuation)
+    }
+    this.#attributes = new Map(base.attributes)
+    for (const [id, attributes] of state?.attributes ?? []) this.#catalogue(id, attributes)
     state?.factorRows.forEach((row, index) => {
       const values = state.factors.subarray(index * base.dim, (index + 1) * base.dim)
       this.#factors.set(values, row * base.dim)
@@ -132,8 +155,14 @@ export class LiveModel {
     return this.#through === undefined ? null : formatSessionToken(this.#through)
   }
 
-  get continuations(): ReadonlyMap<string, string> {
-    return this.#continuations
+  /** How far a feed has been read. */
+  places(feed: FeedName): FeedPlaces {
+    return this.#places[feed]
+  }
+
+  /** What the catalogue says, by item; null: deleted from it. */
+  get attributes(): ReadonlyMap<string, ItemAttributes | null> {
+    return this.#attributes
   }
 
   /** Visitors whose visits are open or just closed. */
@@ -167,6 +196,7 @@ export class LiveModel {
     this.#dirtySteps = new Set()
     const known = this.items
     const examples: RowExample[] = []
+    const attributes = new Map<string, ItemAttributes | null>()
     const sink: CountSink = {
       step: (item, sign) => this.#step(item, sign),
       pair: (source, target, units, sign) => this.#pair(source, target, sign * units),
@@ -174,7 +204,12 @@ export class LiveModel {
     }
     for (const page of batch.pages) {
       for (const stored of page.batches) this.#windows.apply(stored, sink)
-      this.#continuations.set(page.range, page.continuation)
+      for (const { item, attributes: said } of page.items ?? []) {
+        if (said !== null) this.#append(item)
+        this.#catalogue(item, said)
+        attributes.set(item, said)
+      }
+      if (page.continuation !== null) this.#places[page.feed ?? 'events'].advance(page.continuation)
       if (page.through !== null) {
         const read = parseSessionToken(page.through)
         this.#through = this.#through === undefined ? read : mergeSessionTokens(this.#through, read)
@@ -186,7 +221,7 @@ export class LiveModel {
     for (const row of this.counts.staleTrends(this.items, TRENDS_EXAMINED, TRENDS_RESENT)) {
       this.#dirtySteps.add(row)
     }
-    return { items: this.#ids.slice(known), content: this.#changed(), ...(guard && { guard }) }
+    return { items: this.#ids.slice(known), content: this.#changed(), attributes, ...(guard && { guard }) }
   }
 
   state(): LiveState {
@@ -199,7 +234,13 @@ export class LiveModel {
     return {
       seq: this.#seq,
       through: this.through,
-      continuations: [...this.#continuations],
+      continuations: (['events', 'items'] as const).flatMap((feed) =>
+        this.#places[feed].continuations.map(([range, continuation]): [string, string] => [
+          (feed === 'items' ? ITEMS_PREFIX : '') + keyOf(range),
+          continuation,
+        ]),
+      ),
+      attributes: [...this.#catalogued].map((id) => [id, this.#attributes.get(id) ?? null]),
       newItems: this.#ids.slice(this.base.ids.length),
       windows: this.#windows.state(),
       counts: this.counts.state(),
@@ -228,7 +269,15 @@ export class LiveModel {
       tables.popularity[row] = this.counts.popularity(row)
       tables.trend[row] = this.counts.markSent(row)
     }
-    return { ...this.base, ids: [...this.#ids], factors: this.#factors.slice(0, n * dim), tables }
+    const ids = [...this.#ids]
+    const attributes = new Map([...this.#attributes].filter(([id]) => this.#rowOf.has(id)))
+    return {
+      ...this.base,
+      ids,
+      ...(attributes.size > 0 && { attributes }),
+      factors: this.#factors.slice(0, n * dim),
+      tables,
+    }
   }
 
   #copyRow(
@@ -242,16 +291,30 @@ export class LiveModel {
     tables.srSums[row] = base.srSums[row] ?? 0
   }
 
+  #catalogue(item: string, attributes: ItemAttributes | null): void {
+    this.#attributes.set(item, attributes)
+    this.#catalogued.add(item)
+  }
+
   #row(item: string): number {
+    const row = this.#append(item)
+    // Nobody clicked it before: it has no place among the others yet.
+    if (row >= this.base.ids.length && !this.#trained.has(row)) {
+      this.#dirtyFactors.add(row)
+      this.#dirtyPairs.add(row)
+      this.#dirtySteps.add(row)
+    }
+    return row
+  }
+
+  /** A row for an item; all zero, which edges need not be told, while only the catalogue knows it. */
+  #append(item: string): number {
     const known = this.#rowOf.get(item)
     if (known !== undefined) return known
     const row = this.#ids.length
     this.#ids.push(item)
     this.#rowOf.set(item, row)
     this.#reserve(row + 1)
-    this.#dirtyFactors.add(row)
-    this.#dirtyPairs.add(row)
-    this.#dirtySteps.add(row)
     return row
   }
 

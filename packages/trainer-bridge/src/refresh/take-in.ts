@@ -31,7 +31,7 @@ export function takeIn(model: TrainedModel, visits: TrainingData): TrainedModel 
       storedVisit(visits, from + index),
     )
     const seq = live.seq + 1
-    live.apply({ seq, at: 0, pages: [{ range: '-FF', continuation: `${seq}`, through: null, batches }] })
+    live.apply({ seq, at: 0, pages: [{ range: '-FF', continuation: null, through: null, batches }] })
   }
   return { ...live.snapshot(), metrics: model.metrics }
 }
