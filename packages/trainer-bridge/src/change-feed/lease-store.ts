@@ -57,11 +57,9 @@ export class LeaseStore {
     etag: string,
   ): Promise<Document | undefined> {
     return this.#write(`${body.id}: replace`, [404, 412], () =>
-      this.#container
-        .item(body.id, body.id)
-        .replace<Document>(body as unknown as Document, {
-          accessCondition: { type: 'IfMatch', condition: etag },
-        }),
+      this.#container.item(body.id, body.id).replace<Document>(body as unknown as Document, {
+        accessCondition: { type: 'IfMatch', condition: etag },
+      }),
     )
   }
 

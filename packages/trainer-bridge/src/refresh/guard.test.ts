@@ -15,7 +15,7 @@ const visit = (name: string, items: string[]): StoredBatch => ({
 const micro = (seq: number, batches: StoredBatch[]): MicroBatch => ({
   seq,
   at: T0,
-  pages: [{ range: '-FF', continuation: `c${seq}`, through: null, batches }],
+  pages: [{ range: '-FF', continuation: null, through: null, batches }],
 })
 /** The encoder's query is the last item: W3 = [0 | 1]. */
 const lastItemModel = () => {
