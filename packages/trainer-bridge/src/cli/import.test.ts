@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { splitRow } from '../import/csv.ts'
 import { runCli } from './run.ts'
@@ -122,4 +123,46 @@ test('a wrong mapping is refused, not half imported', async () => {
 
 test('cells of CSV by RFC 4180: quotes, doubled quotes, separators inside', () => {
   expect(splitRow('a,"b ""c"", d",,e', ',')).toEqual(['a', 'b "c", d', '', 'e'])
+})
+
+test('Parquet by its own column names, whole numbers as milliseconds: the visits of the same rows as CSV', async () => {
+  const file = parquetWriteBuffer({
+    columnData: [
+      {
+        name: 'timestamp',
+        data: [1433221332117n, 1433221339117n, 1433221000000n, 1433221001000n],
+        type: 'INT64',
+      },
+      { name: 'visitorid', data: [1, 1, 2, 2], type: 'INT32' },
+      { name: 'event', data: ['view', 'view', 'view', 'view'], type: 'STRING' },
+      { name: 'itemid', data: ['a', 'b', 'b', 'c'], type: 'STRING' },
+    ],
+  })
+  const { result, visits } = await importFile('events.parquet', Buffer.from(file))
+  expect(await visits()).toEqual(['b c', 'a b'])
+  expect(result).toMatchObject({ clicks: 4, bad: 0, through: '2015-06-02T05:02:19.117Z' })
+})
+
+test('Parquet with timestamps and a mapping, and nulls that are left out as bad lines', async () => {
+  const at = (second: number) => new Date(1_764_000_000_000 + second * 1_000)
+  const visitors = Array.from({ length: 400 }, (_, row) => `v${row >> 1}`)
+  const file = parquetWriteBuffer({
+    columnData: [
+      { name: 'who', data: visitors, type: 'STRING' },
+      { name: 'sku', data: visitors.map((_, row) => (row === 7 ? null : `i${row % 9}`)), type: 'STRING' },
+      { name: 'seen', data: visitors.map((_, row) => at(row)), type: 'TIMESTAMP' },
+    ],
+  })
+  const mapping = ['--visitor', 'who', '--item', 'sku', '--time', 'seen']
+  const { result, visits } = await importFile('log.parquet', Buffer.from(file), ...mapping)
+  expect(result).toMatchObject({ visits: 199, clicks: 399, bad: 1, through: at(399).toISOString() })
+  expect((await visits())[0]).toBe('i0 i1')
+})
+
+test('a file that only calls itself Parquet is refused, and says so', async () => {
+  const { code, result } = await importFile('log.parquet', 'visitor,item,time\n1,2,3\n')
+  expect(code).toBe(1)
+  expect(result).toMatchObject({
+    error: { code: 'IMPORT_MALFORMED', message: expect.stringContaining('Parquet') as string },
+  })
 })

@@ -1,29 +1,28 @@
-import { createReadStream } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGunzip, createGzip } from 'node:zlib'
+import { createGzip } from 'node:zlib'
 import { VISIT_GAP_MS } from '@attune/core'
 import { BridgeError } from '../error.ts'
-import { splitRow } from '../import/csv.ts'
 import { LAYOUTS, type Mapping } from '../import/layouts.ts'
+import { readRows } from '../import/rows.ts'
 import { natural, required, textOf, type Arguments, type Command } from './command.ts'
 
 const MAX_BAD_SHARE = 0.01
+const PROGRESS_EVERY = 20_000
 
 interface Click {
   readonly at: number
   readonly item: string
 }
 
-/** `attune import --file CLICKS.csv --out DIR` */
+/** `attune import --file CLICKS --out DIR` */
 export const importClicks: Command = {
-  summary: 'turn a click log (CSV) into visits that `attune train` reads',
+  summary: 'turn a click log (CSV or Parquet) into visits that `attune train` reads',
   usage:
-    'attune import --file CLICKS.csv[.gz] --out DIR [--layout yoochoose|diginetica|retailrocket]\n' +
-    '       attune import --file CLICKS.csv --out DIR --visitor COLUMN --item COLUMN --time COLUMN\n' +
+    'attune import --file CLICKS.csv[.gz]|CLICKS.parquet --out DIR [--layout yoochoose|diginetica|retailrocket]\n' +
+    '       attune import --file CLICKS --out DIR --visitor COLUMN --item COLUMN --time COLUMN\n' +
     '  --visitor, --item, --time   names of columns, or their numbers from 1 when there is no header\n' +
     '  --session    the visitor column names visits already: no split after 30 minutes\n' +
     '  --separator  between columns; found out when absent\n' +
@@ -47,7 +46,13 @@ export const importClicks: Command = {
       file,
       mappingOf(args),
       textOf(args, 'separator'),
+      (line) => {
+        if (terminal.signal.aborted)
+          throw new BridgeError('IMPORT_STOPPED', `${file}: stopped at line ${line}`)
+        terminal.status?.(`${line.toLocaleString('en')} lines read`)
+      },
     )
+    terminal.status?.('')
     const visits = toVisits(visitors, mappingOf(args)?.session ?? args.values['session'] === true, minimum)
     if (visits.length === 0)
       throw new BridgeError('IMPORT_MALFORMED', `${file}: no visit of two clicks or more`)
@@ -84,16 +89,17 @@ async function readClicks(
   file: string,
   asked: Mapping | undefined,
   separator: string | undefined,
+  told: (line: number) => void,
 ): Promise<{ visitors: Map<string, Click[]>; clicks: number; bad: number; newest: number }> {
   const visitors = new Map<string, Click[]>()
   let columns:
     ((cells: readonly string[]) => { visitor: string; item: string; time: string } | undefined) | undefined
   let [clicks, bad, newest, line] = [0, 0, 0, 0]
-  let split = separator
-  for await (const text of linesOf(file)) {
+  const { names, rows } = await readRows(file, separator)
+  if (names !== undefined) columns = resolveColumns(names, asked, file).pick
+  for await (const cells of rows) {
     line++
-    split ??= [';', '\t', ','].find((one) => text.includes(one)) ?? ','
-    const cells = splitRow(text, split)
+    if (line % PROGRESS_EVERY === 0) told(line)
     if (columns === undefined) {
       const found = resolveColumns(cells, asked, file)
       columns = found.pick
@@ -156,13 +162,16 @@ function resolveColumns(first: readonly string[], asked: Mapping | undefined, fi
   }
 }
 
-/** Milliseconds since 1970 out of ISO 8601, seconds, milliseconds, or a day and `+milliseconds`. */
+/** Milliseconds since 1970 out of ISO 8601, seconds, milliseconds or smaller, or a day and `+milliseconds`. */
 function toTime(text: string): number | undefined {
   const [day = '', within] = text.split('+', 2)
   if (within !== undefined && /^\d{4}-\d\d-\d\d$/.test(day))
     return Date.parse(`${day}T00:00:00Z`) + Number(within)
   if (/^\d{9,10}(\.\d+)?$/.test(text)) return Number(text) * 1_000
   if (/^\d{12,14}$/.test(text)) return Number(text)
+  // Microseconds and nanoseconds, as Parquet's integers often are.
+  if (/^\d{15,17}$/.test(text)) return Math.floor(Number(text) / 1e3)
+  if (/^\d{18,20}$/.test(text)) return Math.floor(Number(text) / 1e6)
   const at = Date.parse(text)
   return Number.isNaN(at) ? undefined : at
 }
@@ -203,12 +212,4 @@ async function writeVisits(path: string, visits: readonly { items: readonly stri
   }
   await pipeline(Readable.from(lines()), createGzip(), file.createWriteStream())
   await rename(`${path}.tmp`, path)
-}
-
-async function* linesOf(file: string): AsyncGenerator<string> {
-  const source = createReadStream(file)
-  const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source
-  source.on('error', (error) => text.destroy(error))
-  for await (const line of createInterface({ input: text, crlfDelay: Infinity }))
-    if (line.trim() !== '') yield line
 }
