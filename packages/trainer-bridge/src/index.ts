@@ -19,6 +19,8 @@ export {
 } from './artifact/sign.ts'
 export type { BridgeLimits, BridgeStatus, FirstModel, NewBase } from './bridge-deps.ts'
 export { Bridge } from './bridge.ts'
+export type { Terminal } from './cli/command.ts'
+export { runCli } from './cli/run.ts'
 export { BridgeError, type BridgeErrorCode } from './error.ts'
 export { EdgeClient, EdgeProblem, type Acknowledged, type EdgeTarget } from './push/edge-client.ts'
 export { deliver, type Delivery } from './push/deliver.ts'

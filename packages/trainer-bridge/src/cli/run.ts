@@ -9,6 +9,7 @@ import { keys } from './keys.ts'
 import { models } from './models.ts'
 import { plan } from './plan.ts'
 import { push } from './push.ts'
+import { replay } from './replay.ts'
 import { train } from './train.ts'
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
@@ -17,6 +18,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   evaluate,
   push,
   models,
+  replay,
   keys,
   doctor,
   plan,

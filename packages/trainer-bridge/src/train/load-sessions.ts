@@ -21,14 +21,19 @@ export interface TestPrefixes {
  * `DIR/train.txt.gz`: a visit a line, item ids separated by spaces, oldest visit first. Read as a stream.
  *
  * @param limit - only the newest so many visits
+ * @param file - another of the same format
  * @throws {TrainError} `TRAIN_DATA_TOO_SMALL` when there is no visit
  */
-export async function loadSessions(folder: string, limit: number = Infinity): Promise<TrainingData> {
+export async function loadSessions(
+  folder: string,
+  limit: number = Infinity,
+  file: string = 'train.txt.gz',
+): Promise<TrainingData> {
   const ids: string[] = []
   const rowOf = new Map<string, number>()
   const offsets = [0]
   const rows: number[] = []
-  for await (const line of linesOf(join(folder, 'train.txt.gz'))) {
+  for await (const line of linesOf(join(folder, file))) {
     for (const id of line.split(' ')) {
       let row = rowOf.get(id)
       if (row === undefined) {
@@ -40,7 +45,7 @@ export async function loadSessions(folder: string, limit: number = Infinity): Pr
     }
     offsets.push(rows.length)
   }
-  if (rows.length === 0) throw new TrainError('TRAIN_DATA_TOO_SMALL', `${folder}/train.txt.gz: no visit`)
+  if (rows.length === 0) throw new TrainError('TRAIN_DATA_TOO_SMALL', `${folder}/${file}: no visit`)
   const from = Math.max(0, offsets.length - 1 - limit)
   const start = offsets[from] ?? 0
   return {
