@@ -11,7 +11,7 @@ import { hc, type ClientRequestOptions } from 'hono/client'
 import type { Hono } from 'hono'
 import type { AppEnv } from './app.ts'
 import type { ItemChange, ItemResponse, ItemsResponse } from './schema/items.ts'
-import type { HealthResponse, ReadyResponse } from './schema/models.ts'
+import type { Acknowledged, HealthResponse, ReadyResponse } from './schema/models.ts'
 import type { DeleteResponse, ExportResponse, IdentifyRequest, VisitorRequest } from './schema/visitors.ts'
 
 // The API as types: what Hono's client makes its methods of. The schemas that answers are checked against in tests are
@@ -42,6 +42,8 @@ export type ApiSchema = {
   '/v1/visitors/delete': PageRoute<VisitorRequest, DeleteResponse, 200>
   '/v1/items': { $put: Route<{ json: { items: readonly ItemChange[] } }, ItemsResponse, 200> }
   '/v1/items/:id': { $get: Route<{ param: { id: string } }, ItemResponse, 200> }
+  '/v1/models/:epoch/activate': { $post: Route<{ param: { epoch: string } }, Acknowledged, 200> }
+  '/v1/models/rollback': { $post: Route<object, Acknowledged, 200> }
   '/v1/models': { $get: Route<object, ModelsResponse, 200> }
   '/healthz': { $get: Route<object, HealthResponse, 200> }
   '/readyz': {

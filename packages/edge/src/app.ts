@@ -21,7 +21,7 @@ import { getDocs, getOpenApi } from './routes/docs.ts'
 import { postEvents } from './routes/events.ts'
 import { getHealth, getMetrics, getReady } from './routes/health.ts'
 import { getItem, putItems } from './routes/items.ts'
-import { getModels, putDelta, putEpoch, putFile } from './routes/models.ts'
+import { getModels, postActivate, postRollback, putDelta, putEpoch, putFile } from './routes/models.ts'
 import { postRank } from './routes/rank.ts'
 import { getWeights } from './routes/weights.ts'
 import { postDelete, postExport, postIdentify, postVisitors } from './routes/visitors.ts'
@@ -110,6 +110,8 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
 
   const trainer = pushKey(deps.config)
   app.get('/v1/models', secretKey(deps.config, ['push', 'admin']), (c) => getModels(deps, c))
+  app.post('/v1/models/rollback', operator, (c) => postRollback(deps, c))
+  app.post('/v1/models/:epoch/activate', operator, (c) => postActivate(deps, c))
   app.put('/v1/models/files/:sha256', trainer, (c) => putFile(deps, c))
   app.put('/v1/models/:epoch', trainer, (c) => putEpoch(deps, c))
   app.put('/v1/models/:epoch/deltas/:delta', trainer, (c) => putDelta(deps, c))

@@ -71,6 +71,8 @@ export interface Config {
   readonly retentionDays?: number
   /** Least level that is logged. */
   readonly logLevel: LogLevel
+  /** A model whose lists take longer is refused; milliseconds. */
+  readonly maxRankMs: number
   /** Share of answers whose list is kept in Cosmos, 0 to 1. */
   readonly decisions: number
   /** Where traces and metrics go; absent: nowhere. */
@@ -79,6 +81,7 @@ export interface Config {
 
 const SITE_ID = /^[a-z0-9-]{1,40}$/
 const MIN_SECRET_LENGTH = 16
+const DEFAULT_MAX_RANK_MS = 50
 
 /** Names of the settings; `wrangler.jsonc` and containers use the same. */
 export type Environment = Readonly<Record<string, unknown>>
@@ -149,6 +152,8 @@ export function readConfig(env: Environment): Config {
   const days = text('ATTUNE_RETENTION_DAYS')
   if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) fail('ATTUNE_RETENTION_DAYS', '1 to 9999', days)
   const identitySecrets = readIdentitySecrets(json('ATTUNE_IDENTITY_SECRETS', 'JSON'), sites, fail)
+  const maxRankMs = Number(text('ATTUNE_MAX_RANK_MS') ?? DEFAULT_MAX_RANK_MS)
+  if (!(maxRankMs > 0)) fail('ATTUNE_MAX_RANK_MS', 'more than 0', text('ATTUNE_MAX_RANK_MS'))
   const limits = readLimits(json('ATTUNE_LIMITS', 'JSON'), fail)
   const trustProxy = text('ATTUNE_TRUST_PROXY')
   if (trustProxy !== undefined && !['true', 'false'].includes(trustProxy))
@@ -202,6 +207,7 @@ export function readConfig(env: Environment): Config {
     trustProxy: trustProxy === 'true',
     ...(days !== undefined && { retentionDays: Number(days) }),
     logLevel: logLevel ?? 'info',
+    maxRankMs,
     decisions,
     ...(telemetry !== undefined && { telemetry }),
   }

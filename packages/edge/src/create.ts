@@ -53,6 +53,8 @@ export function createDeps(config: Config, host: Host): AppDeps {
     makeScanner: (dim, capacity) => new WasmScanner(() => instantiate(host.scanModule), dim, capacity),
     now,
     log,
+    elapsed: () => performance.now(),
+    maxRankMs: config.maxRankMs,
   })
   const metrics = new Metrics()
   const freshness = new Freshness((ms) => {

@@ -21,6 +21,7 @@ export type EdgeErrorCode =
   | 'CONSENT_DENIED' // the visitor does not want to be remembered
   | 'RATE_LIMITED' // too many requests of this key, visitor or address
   | 'WEIGHTS_UNKNOWN' // not those of the epoch being served
+  | 'EPOCH_UNKNOWN' // never taken in by this edge, or none to go back to
   | 'MODEL_MISSING' // no epoch to rank with
   | 'STORE_UNAVAILABLE' // Cosmos throttles, is down or too slow
   | 'PATH_MALFORMED' // a path parameter is not what it should be

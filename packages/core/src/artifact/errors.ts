@@ -10,6 +10,7 @@ export type ArtifactErrorCode =
   | 'ARTIFACT_EPOCH_STALE' // not newer than the epoch being served
   | 'ARTIFACT_GOLDEN_MISMATCH' // graphs do not reproduce the golden vectors
   | 'ARTIFACT_FEATURE_UNKNOWN' // the ranker wants a feature this edge cannot compute
+  | 'ARTIFACT_TOO_SLOW' // a list takes longer than this edge allows
   | 'DELTA_GAP' // not the next delta
   | 'DELTA_EPOCH_MISMATCH' // a delta to another epoch
 

@@ -31,6 +31,7 @@ const EDGE_PROBLEMS: Readonly<Record<EdgeErrorCode, Entry>> = {
   IDENTITY_UNPROVEN: [403, 'The user was not proven by the site'],
   CONSENT_DENIED: [403, 'The visitor does not want to be remembered'],
   RATE_LIMITED: [429, 'Too many requests'],
+  EPOCH_UNKNOWN: [404, 'There is no such epoch here'],
   MODEL_MISSING: [503, 'There is no model to rank with'],
   WEIGHTS_UNKNOWN: [404, 'There are no such weights'],
   STORE_UNAVAILABLE: [503, 'The store does not take requests now'],
@@ -49,6 +50,7 @@ const ARTIFACT_PROBLEMS: Readonly<Record<ArtifactErrorCode, Entry>> = {
   ARTIFACT_EPOCH_STALE: [409, 'The epoch is not newer than the one serving'],
   ARTIFACT_GOLDEN_MISMATCH: [422, 'The graphs do not reproduce the golden vectors'],
   ARTIFACT_FEATURE_UNKNOWN: [422, 'The ranker wants features this edge does not have'],
+  ARTIFACT_TOO_SLOW: [422, 'The model is slower than this edge allows'],
   DELTA_GAP: [409, 'This is not the next delta'],
   DELTA_EPOCH_MISMATCH: [409, 'The delta belongs to another epoch'],
 }

@@ -46,22 +46,39 @@ export class FileSystemModelStore implements ModelStore {
   async pointer(): Promise<Pointer | undefined> {
     const text = await orUndefined(readFile(join(this.#folder, 'active.json'), 'utf8'))
     if (text === undefined) return undefined
-    const { epoch, activated } = JSON.parse(text) as { epoch: number; activated: string }
-    return { epoch, activated, delta: (await this.#deltas(epoch)).at(-1) ?? 0 }
+    const {
+      epoch,
+      activated,
+      newest = epoch,
+    } = JSON.parse(text) as Omit<Pointer, 'newest'> & {
+      readonly newest?: number
+    }
+    return { epoch, activated, newest, delta: (await this.#deltas(epoch)).at(-1) ?? 0 }
   }
 
   activate(epoch: number, at: string): Promise<boolean> {
     return this.#locked(async () => {
       const active = await this.pointer()
-      if (active !== undefined && active.epoch >= epoch) return false
-      await this.#write(join(this.#folder, 'active.json'), JSON.stringify({ epoch, activated: at }))
-      // Deltas of the epoch before stay for those who are still on it; older ones are of no use to anybody.
+      if (active !== undefined && active.newest >= epoch) return false
+      await this.#point({ epoch, activated: at, newest: epoch })
+      // Deltas of the epoch before stay for those who are still on it, and for going back; older ones are of no use.
       const outdated = numbers((await orUndefined(readdir(join(this.#folder, 'deltas')))) ?? [], '')
       for (const old of outdated) {
         if (old !== epoch && old !== active?.epoch) await rm(this.#log(old), { recursive: true, force: true })
       }
       return true
     })
+  }
+
+  point(epoch: number, at: string): Promise<void> {
+    return this.#locked(async () => {
+      const newest = Math.max((await this.pointer())?.newest ?? 0, epoch)
+      await this.#point({ epoch, activated: at, newest })
+    })
+  }
+
+  #point(pointer: Omit<Pointer, 'delta'>): Promise<void> {
+    return this.#write(join(this.#folder, 'active.json'), JSON.stringify(pointer))
   }
 
   appendDelta(epoch: number, delta: number, body: Uint8Array): Promise<AppendResult> {

@@ -17,6 +17,8 @@ export class ModelLog extends DurableObject {
     this.#sql(
       'CREATE TABLE IF NOT EXISTS active (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER, activated TEXT)',
     )
+    const columns = this.#sql("SELECT name FROM pragma_table_info('active')").map((row) => row['name'])
+    if (!columns.includes('newest')) this.#sql('ALTER TABLE active ADD COLUMN newest INTEGER')
     this.#sql('CREATE TABLE IF NOT EXISTS epochs (epoch INTEGER PRIMARY KEY, jws TEXT NOT NULL)')
     this.#sql(
       'CREATE TABLE IF NOT EXISTS deltas (epoch INTEGER, delta INTEGER, part INTEGER, body BLOB, PRIMARY KEY (epoch, delta, part))',
@@ -37,20 +39,35 @@ export class ModelLog extends DurableObject {
   }
 
   pointer(): Pointer | undefined {
-    const row = this.#sql('SELECT epoch, activated FROM active')[0]
+    const row = this.#sql('SELECT epoch, activated, COALESCE(newest, epoch) AS newest FROM active')[0]
     if (row === undefined) return undefined
     const epoch = Number(row['epoch'])
     const newest = this.#sql('SELECT MAX(delta) AS delta FROM deltas WHERE epoch = ?', epoch)[0]
-    return { epoch, activated: String(row['activated']), delta: Number(newest?.['delta'] ?? 0) }
+    return {
+      epoch,
+      activated: String(row['activated']),
+      newest: Number(row['newest']),
+      delta: Number(newest?.['delta'] ?? 0),
+    }
   }
 
   activate(epoch: number, at: string): boolean {
     const active = this.pointer()
-    if (active !== undefined && active.epoch >= epoch) return false
-    this.#sql('INSERT OR REPLACE INTO active (one, epoch, activated) VALUES (1, ?, ?)', epoch, at)
-    // Isolates still on the epoch before may ask for its deltas; older ones are of no use to anybody.
+    if (active !== undefined && active.newest >= epoch) return false
+    this.point(epoch, at)
+    // Isolates still on the epoch before may ask for its deltas, and an operator may go back to it; older ones are of no use.
     this.#sql('DELETE FROM deltas WHERE epoch NOT IN (?, ?)', epoch, active?.epoch ?? epoch)
     return true
+  }
+
+  point(epoch: number, at: string): void {
+    const newest = Math.max(this.pointer()?.newest ?? 0, epoch)
+    this.#sql(
+      'INSERT OR REPLACE INTO active (one, epoch, activated, newest) VALUES (1, ?, ?, ?)',
+      epoch,
+      at,
+      newest,
+    )
   }
 
   appendDelta(epoch: number, delta: number, body: Uint8Array): AppendResult {

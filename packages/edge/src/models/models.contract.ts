@@ -489,6 +489,59 @@ export function describeModels(start: StartEdge): void {
     expect(answers.some((answer) => answer.body.epoch === 5)).toBe(true)
   })
 
+  test('rollback serves the epoch before with its deltas; what was left does not come back by a push, what is newer does', async () => {
+    const operate = (path: string) =>
+      api.admin<{ epoch: number; delta: number }>('POST', `/v1/models/${path}`)
+    expect(await serving()).toEqual({ epoch: 6, delta: 0 })
+    const second = idsOf(await rank('item-3', 'item-9'))
+    const back = await operate('rollback')
+    expect([back.status, back.body]).toMatchObject([200, { epoch: 5, delta: 3 }])
+    expect(idsOf(await rank('item-3', 'item-9'))).not.toEqual(second)
+    const replayed = await buildArtifact(seededRandom(2), { items: ITEMS, epoch: 6 })
+    const stale = await api.pushManifest(signer, replayed.manifest)
+    expect([stale.status, stale.body.code, stale.body]).toMatchObject([
+      409,
+      'ARTIFACT_EPOCH_STALE',
+      { epoch: 5 },
+    ])
+    expect(stale.body.detail).toContain('6 was left for 5')
+    const forward = await operate('6/activate')
+    expect([forward.status, forward.body]).toMatchObject([200, { epoch: 6, delta: 0 }])
+    expect(idsOf(await rank('item-3', 'item-9'))).toEqual(second)
+    await operate('rollback')
+    const nowhere = await operate('rollback')
+    expect([nowhere.status, nowhere.body.code, nowhere.body]).toMatchObject([
+      404,
+      'EPOCH_UNKNOWN',
+      { epoch: 5 },
+    ])
+    expect((await operate('99/activate')).body.code).toBe('EPOCH_UNKNOWN')
+    expect((await api.push('POST', '/v1/models/rollback')).body.code).toBe('KEY_FORBIDDEN')
+    const third = await buildArtifact(seededRandom(3), { items: ITEMS, epoch: 7 })
+    expect((await api.pushArtifact(signer, third)).body).toMatchObject({ epoch: 7, delta: 0 })
+  })
+
+  test('a rolled back epoch is what a restarted edge serves', async () => {
+    await api.admin('POST', '/v1/models/5/activate')
+    await edge.close()
+    edge = await start(options)
+    api = new Api(edge.url)
+    expect((await rank('item-3')).body).toMatchObject({ epoch: 5, delta: 3 })
+    await api.admin('POST', '/v1/models/7/activate')
+    expect(await serving()).toEqual({ epoch: 7, delta: 0 })
+  })
+
+  test('a model whose lists take longer than the edge allows is refused', async () => {
+    const strict = await start({ ...options, persist: join(folder, 'strict'), maxRankMs: 0.000_001 })
+    try {
+      const answer = await new Api(strict.url).pushArtifact(signer, first)
+      expect([answer.status, answer.body.code]).toEqual([422, 'ARTIFACT_TOO_SLOW'])
+      expect((await new Api(strict.url).models()).body.serving).toBeNull()
+    } finally {
+      await strict.close()
+    }
+  })
+
   test.each([
     ['no key', {}, '', 401, 'KEY_MISSING'],
     ['an unknown key', { authorization: 'Bearer push_some_other_key_of_32_chars' }, '', 401, 'KEY_UNKNOWN'],

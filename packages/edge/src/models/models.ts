@@ -1,9 +1,11 @@
 import { describe, type ModelsResponse, type ServingState } from '@attune/core'
 import { ArtifactError, parseGolden, readModel, type DeltaHeader, type Manifest } from '@attune/core/artifact'
 import { CandidateSet, checkGolden, coreEngine, ServingModel, type Scanner } from '@attune/core/rank'
+import { EdgeError } from '../error.ts'
 import type { Log } from '../log.ts'
 import { Epoch, type Current } from '../serve/current.ts'
 import { createOrtEngine, type LoadOrt, type OrtEngine } from '../serve/ort.ts'
+import { checkSpeed } from './speed.ts'
 import type { ModelStore, Pointer } from './store.ts'
 import { checkDigest, fileOf, readFiles, type ArtifactFiles, type Verifier } from './verify.ts'
 
@@ -17,6 +19,10 @@ export interface ModelsDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly log: Log
+  /** Milliseconds of a clock that only goes forward. */
+  readonly elapsed: () => number
+  /** A model whose lists take longer is refused; milliseconds. */
+  readonly maxRankMs: number
 }
 
 /** Keeps work going after the response; `waitUntil` of the host. */
@@ -94,7 +100,9 @@ export class Models {
     try {
       const engine = ort ?? (model.weights && coreEngine(model.weights))
       if (engine === undefined) throw withoutOrt(epoch)
-      await checkGolden(model, parseGolden(fileOf(files, 'golden')), engine, new CandidateSet())
+      const golden = parseGolden(fileOf(files, 'golden'))
+      await checkGolden(model, golden, engine, new CandidateSet())
+      await checkSpeed(this.#deps, model, golden, engine)
       await store.putManifest(epoch, jws.trim())
       if (!(await store.activate(epoch, activated))) this.#checkNewer(manifest, await store.pointer())
     } catch (error) {
@@ -106,6 +114,46 @@ export class Models {
     if ((current.epoch?.model.epoch ?? 0) < epoch) this.#swap(next)
     else next.retire()
     return this.serving ?? stateOf(manifest, next)
+  }
+
+  /**
+   * Points this deployment at an epoch that it took in before, older or newer than the one serving, with the deltas that
+   * are still kept of it. Others follow as they look. What is pushed afterwards must be newer than every epoch before, so
+   * that the one an operator left does not come back by itself.
+   *
+   * @throws {EdgeError} `EPOCH_UNKNOWN`; {ArtifactError} when its files are no longer whole
+   */
+  async activate(epoch: number): Promise<ServingState> {
+    const { store, verifier, now, log } = this.#deps
+    const jws = await store.getManifest(epoch)
+    if (jws === undefined) throw new EdgeError('EPOCH_UNKNOWN', `epoch ${epoch}: never taken in by this edge`)
+    const manifest = await verifier.manifest(jws)
+    // Before the pointer moves: an epoch that cannot be loaded would leave fresh isolates without any.
+    this.#buildModel(manifest, await readFiles(store, manifest, [...MODEL_FILES, ...GRAPH_FILES]))
+    const pointer = await store.pointer()
+    if (pointer?.epoch !== epoch) {
+      await store.point(epoch, new Date(now()).toISOString())
+      log('warn', 'an operator activated an epoch', { epoch, instead: pointer?.epoch ?? null })
+    }
+    await this.#look()
+    return this.#state()
+  }
+
+  /**
+   * Goes back to the epoch before the one serving.
+   *
+   * @throws {EdgeError} `EPOCH_UNKNOWN` when there is none
+   */
+  async rollback(): Promise<ServingState> {
+    const { store } = this.#deps
+    const active = (await store.pointer())?.epoch ?? 0
+    const earlier = (await store.epochs()).filter((epoch) => epoch < active).at(-1)
+    if (earlier === undefined)
+      throw new EdgeError(
+        'EPOCH_UNKNOWN',
+        `epoch: expected one before ${active} to go back to, there is none`,
+      )
+    return this.activate(earlier)
   }
 
   /**
@@ -263,11 +311,13 @@ export class Models {
   }
 
   #checkNewer(manifest: Manifest, pointer: Pointer | undefined): void {
-    const serving = Math.max(pointer?.epoch ?? 0, this.serving?.epoch ?? 0)
-    if (manifest.epoch > serving) return
+    const newest = Math.max(pointer?.newest ?? 0, this.serving?.epoch ?? 0)
+    if (manifest.epoch > newest) return
+    const left =
+      pointer !== undefined && pointer.epoch < newest ? `; ${newest} was left for ${pointer.epoch}` : ''
     throw new ArtifactError(
       'ARTIFACT_EPOCH_STALE',
-      `epoch: expected more than ${serving}, received ${manifest.epoch}`,
+      `epoch: expected more than ${newest}, received ${manifest.epoch}${left}`,
     )
   }
 

@@ -8,6 +8,7 @@ interface RemoteLog {
   epochs(): Promise<number[]>
   pointer(): Promise<Pointer | undefined>
   activate(epoch: number, at: string): Promise<boolean>
+  point(epoch: number, at: string): Promise<void>
   appendDelta(epoch: number, delta: number, body: Uint8Array): Promise<AppendResult>
   deltasAfter(epoch: number, after: number): Promise<Uint8Array[]>
 }
@@ -55,6 +56,10 @@ export class R2AndDurableObjectModelStore implements ModelStore {
 
   activate(epoch: number, at: string): Promise<boolean> {
     return this.#log().activate(epoch, at)
+  }
+
+  async point(epoch: number, at: string): Promise<void> {
+    await this.#log().point(epoch, at)
   }
 
   appendDelta(epoch: number, delta: number, body: Uint8Array): Promise<AppendResult> {

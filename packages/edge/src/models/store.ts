@@ -5,6 +5,8 @@ export interface Pointer {
   readonly delta: number
   /** ISO 8601: when the epoch was activated. */
   readonly activated: string
+  /** The greatest epoch that ever was active: after a rollback greater than `epoch`. What is pushed must be newer. */
+  readonly newest: number
 }
 
 /** `stored`, or why not: its number is taken, there is a hole before it, or the epoch is not the active one. */
@@ -26,11 +28,17 @@ export interface ModelStore {
   /** undefined: nothing was ever activated. */
   pointer(): Promise<Pointer | undefined>
   /**
-   * Points at `epoch` with an empty log, if it is greater than the active one. Atomic.
+   * Points at `epoch` with an empty log, if it is greater than any that was active before. Atomic.
    *
    * @returns whether it did
    */
   activate(epoch: number, at: string): Promise<boolean>
+  /**
+   * Points at an epoch whatever its number, with the log it has: an operator goes back, or forward again. Atomic.
+   *
+   * @param epoch - one with a manifest; checked by the caller
+   */
+  point(epoch: number, at: string): Promise<void>
   /** Appends delta number `delta` to the log of the active epoch. Atomic and durable. */
   appendDelta(epoch: number, delta: number, body: Uint8Array): Promise<AppendResult>
   /** Deltas of `epoch` with a number above `after`, in order; as many as fit a response, at least one if there is one. */

@@ -64,8 +64,8 @@ test('Redocly finds nothing wrong with it', async () => {
   const file = join(folder, 'openapi.json')
   await writeFile(file, JSON.stringify(openApiDocument()))
   const config = join(folder, 'redocly.yaml')
-  // Routes for anybody refuse nobody, so that they have no 4XX.
-  const rules = { 'operation-4xx-response': 'off' }
+  // Routes for anybody refuse nobody, so that they have no 4XX. `files` is no number and `activate` no digest.
+  const rules = { 'operation-4xx-response': 'off', 'no-ambiguous-paths': 'off' }
   await writeFile(config, JSON.stringify({ extends: ['recommended'], rules }))
   const cli = fileURLToPath(import.meta.resolve('@redocly/cli/bin/cli.js'))
   const { stdout } = await run(process.execPath, [cli, 'lint', file, `--config=${config}`, '--format=json'], {

@@ -144,6 +144,22 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: { 200: { says: 'What is served, and which epochs there are', schema: modelsResponse } },
     problems: [],
   },
+  'POST /v1/models/:epoch/activate': {
+    summary: 'Serve an epoch that was taken in before',
+    says: 'Older or newer than the one serving, with the deltas still kept of it. What is pushed afterwards must be newer than every epoch before.',
+    tag: 'Models',
+    caller: 'operator',
+    path: { epoch },
+    answers: { 200: { says: 'Serving', schema: acknowledged } },
+    problems: ['PATH_MALFORMED', 'EPOCH_UNKNOWN', 'ARTIFACT_FILE_MISSING', 'ARTIFACT_DIGEST_MISMATCH'],
+  },
+  'POST /v1/models/rollback': {
+    summary: 'Serve the epoch before the one serving',
+    tag: 'Models',
+    caller: 'operator',
+    answers: { 200: { says: 'Serving', schema: acknowledged } },
+    problems: ['EPOCH_UNKNOWN', 'ARTIFACT_FILE_MISSING', 'ARTIFACT_DIGEST_MISMATCH'],
+  },
   'PUT /v1/models/files/:sha256': {
     summary: 'Upload one file of an artifact',
     tag: 'Models',
@@ -172,6 +188,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       'ARTIFACT_SHAPE_MISMATCH',
       'ARTIFACT_FEATURE_UNKNOWN',
       'ARTIFACT_GOLDEN_MISMATCH',
+      'ARTIFACT_TOO_SLOW',
     ],
   },
   'PUT /v1/models/:epoch/deltas/:delta': {

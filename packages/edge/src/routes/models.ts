@@ -34,6 +34,17 @@ export async function putDelta(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   return answer(deps, c, () => deps.models.putDelta(epoch, delta, body))
 }
 
+/** `POST /v1/models/{epoch}/activate` */
+export async function postActivate(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
+  const epoch = number(c, 'epoch')
+  return answer(deps, c, () => deps.models.activate(epoch))
+}
+
+/** `POST /v1/models/rollback` */
+export async function postRollback(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
+  return answer(deps, c, () => deps.models.rollback())
+}
+
 /** `GET /v1/models` */
 export async function getModels(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
   const list = await deps.models.list()
@@ -50,7 +61,7 @@ async function answer(
     const { epoch, delta, through } = await action()
     return c.json({ epoch, delta, through })
   } catch (error) {
-    if (!(error instanceof ArtifactError)) throw error
+    if (!(error instanceof ArtifactError || error instanceof EdgeError)) throw error
     const serving = deps.models.serving
     throw new WithState(error, { epoch: serving?.epoch ?? null, delta: serving?.delta ?? null })
   }
