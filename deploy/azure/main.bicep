@@ -67,9 +67,20 @@ param gateway bool = false
 @description('Base URL of the edge behind API Management.')
 param gatewayBackendUrl string = ''
 
+@description('Requests a day that each public site key may make through API Management; counted by the classic tiers only.')
+param gatewayDailyQuota string = '50000000'
+
+@description('Application ID URI whose tokens let operators in through API Management; empty: nobody.')
+param gatewayAudience string = ''
+
+@description('Origin of a back office whose pages call for operators through API Management.')
+param gatewayBackOffice string = ''
+
 @allowed([
-  'Consumption'
   'Developer'
+  'Basic'
+  'Standard'
+  'Premium'
   'BasicV2'
   'StandardV2'
 ])
@@ -278,6 +289,10 @@ module apim 'apim.bicep' = if (gateway) {
     sku: gatewaySku
     publisherEmail: alertEmail
     backendUrl: gatewayBackendUrl
+    dailyQuota: gatewayDailyQuota
+    operatorsAudience: gatewayAudience
+    backOffice: gatewayBackOffice
+    vaultName: vault.outputs.name
   }
 }
 

@@ -6,7 +6,7 @@ import type { ResourceSchema } from './schema.ts'
 const FUNCTIONS = new Set(
   (
     'concat flatten guid join json length loadJsonContent loadTextContent map ' +
-    'subscription subscriptionResourceId tenant toLower uniqueString'
+    'empty endsWith replace subscription subscriptionResourceId tenant toLower uniqueString'
   ).split(' '),
 )
 

@@ -16,7 +16,6 @@ const schemas = await readSchemas()
 const known: Known = {
   json: {
     'containers.json': await readJson('containers.json'),
-    'operations.json': await readJson('operations.json'),
   },
 }
 

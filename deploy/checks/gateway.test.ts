@@ -1,27 +1,40 @@
-import { readFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { createApp, readConfig, type AppDeps } from '@attune/edge'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { gatewayDocument, gatewayFile } from './gateway-openapi.ts'
 import { checkPolicy, parsePolicies, type PolicyDocument } from './policies.ts'
 import { python } from './python.ts'
 
 const DEPLOY = join(import.meta.dirname, '..')
 const interpreter = await python()
-const policy = await readFile(join(DEPLOY, 'azure', 'policies', 'edge.xml'), 'utf8')
+const read = (name: string) => readFile(join(DEPLOY, 'azure', ...name.split('/')), 'utf8')
+const quota = await read('policies/quota.xml')
+/** As a classic tier gets it; the v2 tiers get it without the quota. */
+const policy = (await read('policies/pages.xml')).replace('<!-- quota -->', quota)
+const operators = await read('policies/operators.xml')
+const module = await read('apim.bicep')
+const values = [...module.matchAll(/name: '(attune-[a-z-]+)'\n\s+(?:value:|properties: \{)/g)].map(
+  ([, name = '']) => name,
+)
 
 const mistakes: readonly (readonly [what: string, from: string, to: string, found: string])[] = [
   ['an element left open', '</outbound>', '', 'not well-formed'],
   [
     'a policy that is not allowed',
-    '<base />\n    <rate',
-    '<send-request />\n    <rate',
+    '<base />\n    <set-variable',
+    '<send-request />\n    <set-variable',
     'send-request: not in the list',
   ],
   [
     'a policy in the wrong section',
-    '<base />\n  </outbound>',
-    '<set-backend-service backend-id="x" />\n  </outbound>',
+    '</choose>\n  </outbound>',
+    '</choose><set-backend-service backend-id="x" />\n  </outbound>',
     'set-backend-service: not allowed in outbound',
   ],
   ['a limit without its period', 'renewal-period="60"', '', 'renewal-period is missing'],
@@ -32,41 +45,91 @@ const mistakes: readonly (readonly [what: string, from: string, to: string, foun
     '@(context.Request.IpAddress',
     'counter-key does not close',
   ],
+  [
+    'a named value that nobody makes',
+    '{{attune-daily-quota}}',
+    '{{attune-quota}}',
+    '{{attune-quota}}: no such named value',
+  ],
+  ['a header without its value', '<value>Origin</value>', '<value></value>', 'value: text is missing'],
+  [
+    'a condition outside a choice',
+    '<set-backend-service backend-id="attune-edge" />',
+    '<when condition="@(true)" />',
+    'when: not allowed in inbound',
+  ],
   ['a section left out', '<on-error>\n    <base />\n  </on-error>', '', 'expected the sections'],
 ]
 const planted = mistakes.map(([, from, to], index) => [`${index}`, policy.replace(from, to)])
 const documents: Readonly<Record<string, PolicyDocument>> =
   interpreter === undefined
     ? {}
-    : await parsePolicies(interpreter, { policy, ...Object.fromEntries(planted) })
+    : await parsePolicies(interpreter, { policy, operators, ...Object.fromEntries(planted) })
 
 describe.skipIf(interpreter === undefined)('API Management policy (skipped: needs Python with venv)', () => {
   test('is well-formed and uses only what is allowed', () => {
-    expect(checkPolicy(documents['policy'] ?? { error: 'not parsed' })).toEqual([])
+    expect(values).toContain('attune-admin-key')
+    for (const name of ['policy', 'operators'])
+      expect(checkPolicy(documents[name] ?? { error: 'not parsed' }, values)).toEqual([])
   })
 
   test.for(mistakes.map((mistake, index) => [...mistake, index] as const))(
     '%s is found',
     ([, from, , found, index]) => {
       expect(policy).toContain(from)
-      const problems = checkPolicy(documents[`${index}`] ?? { error: 'not parsed' })
+      const problems = checkPolicy(documents[`${index}`] ?? { error: 'not parsed' }, values)
       expect(problems.join('\n')).toContain(found)
     },
   )
 })
 
-test('the gateway offers the routes that pages call, and no other', async () => {
-  const text = await readFile(join(DEPLOY, 'azure', 'operations.json'), 'utf8')
-  const operations = JSON.parse(text) as { name: string; title: string; path: string }[]
+test.for(['pages', 'operators'] as const)(
+  'what API Management imports for %s is the document of the edge',
+  async (audience) => {
+    const file = await readFile(gatewayFile(audience), 'utf8')
+    expect(JSON.parse(file)).toEqual(gatewayDocument(audience))
+    // Its limits: no reference, no recursion, a title, unique ids.
+    expect(file).not.toContain('$ref')
+    const ids = [...file.matchAll(/"operationId": "(\w+)"/g)].map(([, id = '']) => id)
+    expect(new Set(ids).size).toBe(ids.length)
+    for (const [, id = ''] of `${policy}${operators}`.matchAll(/Operation\.Id == &quot;(\w+)/g))
+      expect(JSON.stringify([gatewayDocument('pages'), gatewayDocument('operators')])).toContain(`"${id}"`)
+  },
+)
+
+test('pages reach every route that is theirs and none of the trainer’s, operators theirs', () => {
   // The routes of the edge itself. Nothing of what they would need is touched until a request comes.
   const app = createApp({ config: edgeConfig() } as AppDeps)
-  const pages = app.routes
-    .filter(
-      ({ method, path }) => method === 'POST' && path.startsWith('/v1/') && !path.startsWith('/v1/models'),
-    )
-    .map(({ path }) => path.slice('/v1'.length))
-  expect(operations.map(({ path }) => path).sort()).toEqual([...new Set(pages)].sort())
-  expect(new Set(operations.map(({ name }) => name)).size).toBe(operations.length)
+  const routes = new Set(
+    app.routes.filter(({ path }) => path.startsWith('/v1/') && !path.endsWith('*')).map(({ path }) => path),
+  )
+  const own = (path: string) => path.slice('/v1'.length).replaceAll(/:(\w+)/g, '{$1}')
+  const offered = (audience: 'pages' | 'operators') =>
+    Object.keys((gatewayDocument(audience) as { paths: object }).paths)
+  const both = [...offered('pages'), ...offered('operators')]
+  expect(
+    [...routes]
+      .map(own)
+      .filter((path) => !both.includes(path))
+      .sort(),
+  ).toEqual(['/models/files/{sha256}', '/models/{epoch}', '/models/{epoch}/deltas/{delta}'])
+  expect(offered('pages').filter((path) => path.startsWith('/models'))).toEqual([])
+})
+
+test('the documents pass the linter', async () => {
+  for (const audience of ['pages', 'operators'] as const) {
+    const output = await lint(gatewayFile(audience))
+    expect(output).toContain('valid')
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'attune-gateway-'))
+  try {
+    const planted = join(folder, 'planted.json')
+    const text = await readFile(gatewayFile('operators'), 'utf8')
+    await writeFile(planted, text.replace('"responses"', '"response"'))
+    await expect(lint(planted)).rejects.toThrow(/response/)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 })
 
 test('azure.yaml names a module that exists', async () => {
@@ -95,3 +158,25 @@ function edgeConfig(): ReturnType<typeof readConfig> {
     COSMOS_KEY: 'AAAA',
   })
 }
+
+/** Redocly's own findings. @throws {Error} with them */
+async function lint(file: string): Promise<string> {
+  const edge = createRequire(join(DEPLOY, '..', 'packages', 'edge', 'package.json'))
+  const run = promisify(execFile)(
+    process.execPath,
+    [edge.resolve('@redocly/cli/bin/cli.js'), 'lint', file, '--extends=recommended', ...SKIPPED],
+    { env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' } },
+  )
+  try {
+    const { stdout, stderr } = await run
+    return `${stdout}${stderr}`
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string }
+    throw new Error(`${stdout}${stderr}`, { cause: error })
+  }
+}
+
+/** Keys are the policies' matter here; a server of an example is all that can be named. */
+const SKIPPED = ['security-defined', 'no-server-example.com', 'operation-4xx-response', 'info-license'].map(
+  (rule) => `--skip-rule=${rule}`,
+)
