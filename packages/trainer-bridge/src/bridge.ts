@@ -78,7 +78,7 @@ export class Bridge implements ReleaseSource {
       parent: null,
       created: new Date(at).toISOString(),
       trainer,
-      ...(gate !== undefined && { gate }),
+      gate: { through: startTime(deps.start, at), ...gate },
       makeScanner: deps.makeScanner,
       random: seededRandom(1),
     })
@@ -215,7 +215,7 @@ export class Bridge implements ReleaseSource {
       parent,
       created: new Date(at).toISOString(),
       trainer,
-      ...(gate !== undefined && { gate }),
+      gate: { ...gate, through: new Date(since).toISOString() },
       makeScanner,
       random: seededRandom(epoch),
     })
@@ -369,7 +369,8 @@ export class Bridge implements ReleaseSource {
       parent: manifest.epoch,
       created: new Date(at).toISOString(),
       trainer: manifest.trainer,
-      ...(manifest.gate !== undefined && { gate: manifest.gate }),
+      // What has been clicked until now is in it, to go back to.
+      gate: { ...manifest.gate, through: new Date(at).toISOString() },
       makeScanner,
       random: seededRandom(epoch),
     })
@@ -401,6 +402,12 @@ export class Bridge implements ReleaseSource {
   #report(status: BridgeStatus): void {
     this.#deps.onStatus(status)
   }
+}
+
+/** Where the counts on top of the first model begin, ISO 8601. */
+function startTime(start: BridgeDeps['start'], now: number): string {
+  if (start === 'beginning') return new Date(0).toISOString()
+  return (start === 'now' ? new Date(now) : start).toISOString()
 }
 
 function deltaBytesOf({ epoch }: Release): number {

@@ -18,6 +18,7 @@ export type BridgeErrorCode =
   | 'IMPORT_MALFORMED' // a click log that does not fit the mapping
   | 'IMPORT_STOPPED' // the signal fired
   | 'REPLAY_REFUSED' // an edge did not take what `attune replay` played
+  | 'EPOCH_MISSING' // an epoch to go back to that is not kept
   | 'GATE_FAILED' // an epoch that is worse than the one serving; its report is in the message and beside it
   | 'GATE_MISSING' // an epoch that was never held against the one serving
   | 'GATE_DATA_TOO_SMALL' // too few held-out visits to compare on

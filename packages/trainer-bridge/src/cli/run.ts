@@ -10,6 +10,7 @@ import { models } from './models.ts'
 import { plan } from './plan.ts'
 import { push } from './push.ts'
 import { replay } from './replay.ts'
+import { rollback } from './rollback.ts'
 import { train } from './train.ts'
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
@@ -18,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   evaluate,
   push,
   models,
+  rollback,
   replay,
   keys,
   doctor,
@@ -26,12 +28,15 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 
 /** Runs `attune <command> …`. @returns exit code: 0, 1 when it failed, 2 when the arguments make no sense */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const [name = '', ...rest] = argv
+  const json = argv.includes('--json')
+  const at = argv.findIndex((word) => !word.startsWith('-'))
+  const name = argv[at] ?? ''
+  const rest = argv.filter((_, index) => index !== at)
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  const json = rest.includes('--json')
-  if (command === undefined || rest.includes('--help')) {
-    const asked = command !== undefined || name === '' || name === '--help' || name === 'help'
-    terminal[asked ? 'out' : 'err'](command === undefined ? overview(name, asked) : help(command))
+  if (command === undefined || rest.includes('--help') || rest.includes('-h')) {
+    const asked = command !== undefined || name === '' || name === 'help'
+    if (json) terminal.out(JSON.stringify(described(name, command, asked)))
+    else terminal[asked ? 'out' : 'err'](command === undefined ? overview(name, asked) : help(command))
     return asked ? 0 : 2
   }
   try {
@@ -41,6 +46,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     else for (const line of lines) terminal.out(line)
     return 0
   } catch (error) {
+    terminal.status?.('')
     const usage = error instanceof CliError
     if (json) {
       const code = error instanceof CodedError ? error.code : 'FAILED'
@@ -51,9 +57,24 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   }
 }
 
+/** What `--help --json` prints. */
+function described(name: string, command: Command | undefined, asked: boolean): Record<string, unknown> {
+  if (command !== undefined) {
+    const { summary, usage, options } = command
+    return { command: name, summary, usage, options: [...Object.keys(options), 'json', 'help'] }
+  }
+  const commands = Object.entries(COMMANDS).map(([command, { summary }]) => ({ command, summary }))
+  if (asked) return { commands }
+  return { error: { code: 'USAGE', message: `"${name}" is no command`, issues: [] }, commands }
+}
+
 function parse(command: Command, argv: string[]): Arguments {
   try {
-    const options = { ...command.options, json: { type: 'boolean' }, help: { type: 'boolean' } } as const
+    const options = {
+      ...command.options,
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    } as const
     return parseArgs({ args: argv, options, allowPositionals: true, strict: true })
   } catch (error) {
     throw new CliError('USAGE', (error as Error).message)

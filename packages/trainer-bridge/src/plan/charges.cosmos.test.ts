@@ -50,7 +50,7 @@ test('what `attune plan` reckons with for the feed and for decisions is what the
         fresh: true,
         at: 1_764_000_000_000,
         items: Array.from({ length: 20 }, (_, place) => `sku-${1_000 + place}`),
-        scores: Array.from({ length: 20 }, (_, place) => 3.141592 / (place + 1)),
+        scores: Array.from({ length: 20 }, (_, place) => 3.5 / (place + 1)),
       },
     ],
   }

@@ -70,6 +70,16 @@ export class EdgeClient {
     )
   }
 
+  /**
+   * Has the edge serve an epoch it took in before: this one, or the one before what it serves. Wants an admin key.
+   *
+   * @throws {EdgeProblem} `EPOCH_UNKNOWN`
+   */
+  async activate(epoch: number | undefined, signal: AbortSignal): Promise<Acknowledged> {
+    const path = epoch === undefined ? '/v1/models/rollback' : `/v1/models/${epoch}/activate`
+    return this.#acknowledged(await this.#send('POST', path, undefined, undefined, LARGE_TIMEOUT_MS, signal))
+  }
+
   async putDelta(epoch: number, delta: number, body: Uint8Array, signal: AbortSignal): Promise<Acknowledged> {
     const path = `/v1/models/${epoch}/deltas/${delta}`
     return this.#acknowledged(

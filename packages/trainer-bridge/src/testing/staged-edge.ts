@@ -11,6 +11,7 @@ export type Staged = { readonly status: number; readonly code: string } | 'hang'
 export interface StagedEdge {
   readonly url: string
   readonly pushKey: string
+  readonly adminKey: string
   /** What it serves. */
   readonly model: ServingModel | undefined
   /** `PUT /v1/models/1/deltas/2 200`, in order of arrival. */
@@ -23,6 +24,7 @@ export interface StagedEdge {
 }
 
 const PUSH_KEY = 'push-key-for-tests'
+const ADMIN_KEY = 'admin-key-for-tests'
 
 /** The model routes of an edge on core alone, strict about order and signatures, with faults on demand. */
 export async function startStagedEdge(publicKey: JWK, port = 0): Promise<StagedEdge> {
@@ -30,6 +32,7 @@ export async function startStagedEdge(publicKey: JWK, port = 0): Promise<StagedE
   const files = new Map<string, Uint8Array>()
   const log: string[] = []
   let model: ServingModel | undefined
+  const kept: ServingModel[] = []
 
   const problem = (status: number, code: string) => ({ status, body: { code, detail: code, status } })
   const state = () => ({ epoch: model?.epoch, delta: model?.delta, through: model?.through ?? null })
@@ -50,6 +53,7 @@ export async function startStagedEdge(publicKey: JWK, port = 0): Promise<StagedE
       weights,
     })
     model = new ServingModel(manifest, data, (dim, capacity) => new TypeScriptScanner(dim, capacity))
+    kept.push(model)
     return { status: 200, body: state() }
   }
 
@@ -66,7 +70,22 @@ export async function startStagedEdge(publicKey: JWK, port = 0): Promise<StagedE
     return { status: 200, body: state() }
   }
 
+  /** As an operator's key may: an epoch that was served before, by its number or as the one before. */
+  const activate = (epoch: number | undefined) => {
+    const before = (model?.epoch ?? 0) - 1
+    const chosen =
+      epoch === undefined
+        ? kept.findLast((one) => one.epoch <= before)
+        : kept.find((one) => one.epoch === epoch)
+    if (chosen === undefined) return problem(404, 'EPOCH_UNKNOWN')
+    model = chosen
+    return { status: 200, body: state() }
+  }
+
   const route = async (method: string, path: string, body: Uint8Array) => {
+    const activated = /^\/v1\/models\/(\d+)\/activate$/.exec(path)?.[1]
+    if (method === 'POST' && path === '/v1/models/rollback') return activate(undefined)
+    if (method === 'POST' && activated !== undefined) return activate(Number(activated))
     const file = /^\/v1\/models\/files\/([0-9a-f]{64})$/.exec(path)?.[1]
     if (method === 'PUT' && file !== undefined) {
       if ((await sha256Hex(body)) !== file) return problem(422, 'ARTIFACT_DIGEST_MISMATCH')
@@ -104,7 +123,8 @@ export async function startStagedEdge(publicKey: JWK, port = 0): Promise<StagedE
       response.destroy()
       return
     }
-    const known = request.headers.authorization === `Bearer ${PUSH_KEY}`
+    const key = method === 'POST' ? ADMIN_KEY : PUSH_KEY
+    const known = request.headers.authorization === `Bearer ${key}`
     const { status, body } =
       staged !== undefined
         ? problem(staged.status, staged.code)
@@ -118,6 +138,7 @@ export async function startStagedEdge(publicKey: JWK, port = 0): Promise<StagedE
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     pushKey: PUSH_KEY,
+    adminKey: ADMIN_KEY,
     get model() {
       return model
     },
