@@ -7,4 +7,5 @@ export {
   type RegionOptions,
 } from './start.ts'
 export type { ConsistencyLevel } from './engine/account.ts'
+export type { EntraOptions, Grant } from './protocol/entra.ts'
 export type { Lag } from './engine/replication.ts'

@@ -9,6 +9,7 @@ import { Meter } from './admin/meter.ts'
 import { makeRegion, NO_LAG, Replication, type Lag } from './engine/replication.ts'
 import { CosmosLocalError } from './errors.ts'
 import { certificateFor } from './protocol/certificate.ts'
+import { entraFrom, type EntraOptions } from './protocol/entra.ts'
 import { listen, shut } from './protocol/listen.ts'
 import { requestListener } from './protocol/server.ts'
 import { openDatabase } from './store/database.ts'
@@ -37,6 +38,8 @@ export interface CosmosLocalOptions {
   readonly folder?: string
   /** Master key, base64. Default: the official emulator's. */
   readonly key?: string
+  /** Who may come with a token of Entra ID instead of the key. Default: nobody. */
+  readonly entra?: EntraOptions
   /** The first region takes the writes. Default: one, `Local`. */
   readonly regions?: readonly RegionOptions[]
   readonly consistency?: ConsistencyLevel
@@ -101,6 +104,7 @@ export async function startCosmosLocal(options: CosmosLocalOptions = {}): Promis
     ignoreSessionTokens: options.plantedBug === 'ignore-session-tokens',
   })
   account.restoreTopology()
+  const entra = options.entra === undefined ? undefined : entraFrom(options.entra)
   const keyBytes = Buffer.from(key, 'base64')
   const host = options.host ?? '127.0.0.1'
   const admin = { account, faults: new Faults(options.random ?? Math.random), meter: new Meter(clock) }
@@ -123,7 +127,7 @@ export async function startCosmosLocal(options: CosmosLocalOptions = {}): Promis
     adminPort = await listen(adminServer, options.adminPort ?? 0, '127.0.0.1', 'admin server')
     servers.push(adminServer)
     for (const [i, region] of regions.entries()) {
-      const serving = { account, region, key: keyBytes, hooks }
+      const serving = { account, region, key: keyBytes, hooks, ...(entra !== undefined && { entra }) }
       const server = createServer(
         { keepAliveTimeout: 60_000 },
         requestListener({ ...serving, scheme: 'http' }),

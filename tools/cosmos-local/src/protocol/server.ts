@@ -4,6 +4,7 @@ import type { Account } from '../engine/account.ts'
 import type { Region } from '../engine/replication.ts'
 import { codeOf, ProtocolError } from '../errors.ts'
 import { authorize } from './auth.ts'
+import { permit, principalOf, tokenIn, type Entra } from './entra.ts'
 import type { Exchange, Reply } from './exchange.ts'
 import { CHARGE, RANGE_ID } from './exchange.ts'
 import { route, type Operation } from './route.ts'
@@ -34,6 +35,8 @@ export interface ServerOptions {
   readonly account: Account
   readonly region: Region
   readonly key: Buffer
+  /** Who may come with a token instead; absent: nobody. */
+  readonly entra?: Entra
   readonly scheme: 'http' | 'https'
   readonly hooks: Hooks
 }
@@ -106,19 +109,26 @@ function serve(
     if (tooLarge) throw new ProtocolError(413, 'Request size is too large')
     if (options.region.down)
       throw new ProtocolError(503, 'The service is currently unavailable. Please retry.')
-    authorize(
-      options.key,
-      {
-        method: exchange.method,
-        path: exchange.path,
-        segments: exchange.segments,
-        authorization: exchange.header('authorization'),
-        date: exchange.header('x-ms-date') ?? exchange.header('date'),
-      },
-      options.account.nowMs(),
-    )
+    const token = tokenIn(exchange.header('authorization'))
+    const principal =
+      token === undefined ? undefined : principalOf(options.entra, token, options.account.nowMs())
+    if (principal === undefined) {
+      authorize(
+        options.key,
+        {
+          method: exchange.method,
+          path: exchange.path,
+          segments: exchange.segments,
+          authorization: exchange.header('authorization'),
+          date: exchange.header('x-ms-date') ?? exchange.header('date'),
+        },
+        options.account.nowMs(),
+      )
+    }
     const found = route(exchange)
     operation = found.operation
+    if (principal !== undefined)
+      permit(options.entra, principal, operation, exchange.method, exchange.segments[3])
     const fault = options.hooks.before(exchange, operation)
     if (fault !== undefined) {
       faulty(options, exchange, operation, fault, response, () => found.handle(exchange as Exchange))
