@@ -1,6 +1,7 @@
 import { modelOf, readArtifact } from '../artifact/folder.ts'
 import { evaluateModel } from '../train/evaluate.ts'
 import { loadPrefixes } from '../train/load-sessions.ts'
+import { progressBar } from './progress.ts'
 import { natural, required, type Command } from './command.ts'
 
 /** `attune evaluate --artifact DIR --data DIR` */
@@ -21,11 +22,13 @@ export const evaluate: Command = {
     const artifact = await readArtifact(required(args, terminal, 'artifact'), natural(args, 'epoch'))
     const prefixes = await loadPrefixes(required(args, terminal, 'data'), natural(args, 'limit'))
     const started = terminal.now()
+    const bar = progressBar(terminal)
     const { hr, mrr, ndcg, queries, encoderOnly, candidates } = await evaluateModel(
       modelOf(artifact),
       prefixes,
-      { k },
+      { k, onProgress: (ranked, all) => bar('ranking', ranked / all) },
     )
+    terminal.status?.('')
     const result = {
       epoch: artifact.manifest.epoch,
       prefixes: queries,

@@ -12,6 +12,7 @@ import { EdgeClient } from '../push/edge-client.ts'
 import { loadSessions } from '../train/load-sessions.ts'
 import { EDGE_OPTIONS, EDGE_USAGE, edgesOf } from './edges.ts'
 import { natural, required, shareOf, textOf, type Arguments, type Command, type Terminal } from './command.ts'
+import { progressBar } from './progress.ts'
 import { madeAt, servedBy } from './serving.ts'
 
 /** `attune push --artifact DIR --edge URL …` */
@@ -111,6 +112,7 @@ function pass(
   const share = shareOf(args, 'held-out')
   const why = textOf(args, 'override-gate')
   if (why !== undefined) terminal.err(`gate overridden: ${why}`)
+  const bar = progressBar(terminal)
   return passGate(
     {
       candidate,
@@ -122,8 +124,10 @@ function pass(
     async (held) => {
       const folder = join(required(args, terminal, 'artifact'), 'held')
       await writeArtifact(folder, held)
+      terminal.status?.('')
       terminal.err(`its report is kept in ${folder}; nothing was pushed`)
     },
+    { onProgress: (share) => bar('gate', share) },
   )
 }
 

@@ -10,23 +10,13 @@ import { takeIn } from '../refresh/take-in.ts'
 import { oldestVisits } from '../train/data.ts'
 import { loadSessions } from '../train/load-sessions.ts'
 import { nodeScanner } from '../train/node-scanner.ts'
-import { trainLocal, type TrainProgress } from '../train/train-local.ts'
+import { trainLocal } from '../train/train-local.ts'
+import { progressBar, trainingBar } from './progress.ts'
 import { servedBy } from './serving.ts'
-import {
-  CliError,
-  natural,
-  required,
-  shareOf,
-  textOf,
-  type Arguments,
-  type Command,
-  type Terminal,
-} from './command.ts'
+import { CliError, natural, required, shareOf, textOf, type Arguments, type Command } from './command.ts'
 
 /** Where epochs that did not pass are kept, beside those that did. */
 const HELD = 'held'
-const PLAIN_EVERY_MS = 5_000
-const BAR = 24
 
 /** `attune train --data DIR --out DIR` */
 export const train: Command = {
@@ -72,15 +62,17 @@ export const train: Command = {
       ...(seed !== undefined && { seed }),
       signal: terminal.signal,
       checkpointFolder: join(out, 'checkpoints'),
-      onProgress: progress(terminal),
+      onProgress: trainingBar(terminal),
     })
-    terminal.status?.('')
+    const gateBar = progressBar(terminal)
     const compared =
       serving && heldOut
         ? await compareModels(trained, modelOf(serving), serving.manifest, heldOut, {
             ...(threads !== undefined && { threads }),
+            onProgress: (share) => gateBar('gate', share),
           })
         : FIRST
+    terminal.status?.('')
     const report = why === undefined ? compared : override(compared, why, terminal.now())
     const parent = (await listEpochs(out)).at(-1) ?? null
     const epoch = Math.max(parent ?? 0, serving?.manifest.epoch ?? 0) + 1
@@ -130,23 +122,4 @@ async function throughOf(args: Arguments, data: string): Promise<string> {
   if (Number.isNaN(at))
     throw new CliError('USAGE', `--through: expected an ISO 8601 time, received ${through}`)
   return new Date(at).toISOString()
-}
-
-/** A bar on a terminal; a line every few seconds elsewhere. */
-function progress({ status, err, now }: Terminal): (progress: TrainProgress) => void {
-  let shown = 0
-  return ({ phase, iteration, iterations, loss, hr20, secondsLeft }) => {
-    const done = Math.round((BAR * iteration) / Math.max(1, iterations))
-    const text = [
-      `${phase.padEnd(7)} ${'█'.repeat(done)}${'░'.repeat(BAR - done)} ${iteration.toFixed(1)}/${iterations}`,
-      loss === undefined ? '' : `loss ${loss.toFixed(3)}`,
-      hr20 === undefined ? '' : `HR@20 ${hr20.toFixed(3)}`,
-      secondsLeft === undefined ? '' : `${Math.round(secondsLeft)} s left`,
-    ]
-    if (status !== undefined) status(text.filter(Boolean).join('  '))
-    else if (now() - shown >= PLAIN_EVERY_MS) {
-      shown = now()
-      err(text.filter(Boolean).join('  '))
-    }
-  }
 }

@@ -35,6 +35,8 @@ export interface GateOptions {
   readonly threads?: number
   /** Newest prefixes looked at; 10,000. About 2 ms each and thread. */
   readonly prefixes?: number
+  /** Told now and then how far it is, from 0 to 1. */
+  readonly onProgress?: (share: number) => void
 }
 
 const K = 20
@@ -72,11 +74,14 @@ export async function compareModels(
   const prefixes = prefixesOf(chosen, Infinity)
   const evaluation = { k: K, keepLists: true, ...(options.threads && { threads: options.threads }) }
   const percentile = popularityOf(candidate)
-  const rank = async (model: TrainedModel) => {
-    const { lists, hr, mrr } = await evaluateModel(model, prefixes, evaluation)
+  const rank = async (model: TrainedModel, done: number) => {
+    const { lists, hr, mrr } = await evaluateModel(model, prefixes, {
+      ...evaluation,
+      onProgress: (ranked, all) => options.onProgress?.((done + ranked / all) / 2),
+    })
     return { hr, mrr, ...measure(model, lists, prefixes.targets, percentile) }
   }
-  const [ours, theirs] = [await rank(candidate), await rank(serving)]
+  const [ours, theirs] = [await rank(candidate, 0), await rank(serving, 1)]
 
   const counts = new Float64Array(count)
   for (const visit of visitOf) counts[visit] = counts[visit]! + 1

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { metrics, type RankingMetrics, type RankingTotals } from '@attune/core/evaluate'
 import type { TestPrefixes } from './load-sessions.ts'
-import type { EvaluateTask, EvaluateTotals, RankingWorkerData } from './ranking-worker.ts'
+import type { EvaluateTask, EvaluateTotals, RankingNote, RankingWorkerData } from './ranking-worker.ts'
 import { encoderOnnx, rankerOnnx } from './onnx.ts'
 import { shareModel } from './shared-model.ts'
 import { startCrew, type Crew } from './threads.ts'
@@ -26,6 +26,8 @@ export interface EvaluateOptions {
   readonly engine?: 'core' | 'ort'
   /** Keep every list; false when absent. */
   readonly keepLists?: boolean
+  /** Told now and then how many prefixes are ranked. */
+  readonly onProgress?: (ranked: number, prefixes: number) => void
 }
 
 /**
@@ -37,7 +39,15 @@ export async function evaluateModel(
   prefixes: TestPrefixes,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const crew = startRankingCrew(model, options.threads ?? Math.min(8, availableParallelism()))
+  let ranked = 0
+  const crew = startRankingCrew(
+    model,
+    options.threads ?? Math.min(8, availableParallelism()),
+    ({ ranked: more }) => {
+      ranked += more
+      options.onProgress?.(ranked, prefixes.targets.length)
+    },
+  )
   try {
     return await evaluateOn(crew, model, prefixes, options)
   } finally {
@@ -46,11 +56,16 @@ export async function evaluateModel(
 }
 
 /** Threads that share one model. */
-export function startRankingCrew(model: TrainedModel, threads: number): Crew {
+export function startRankingCrew(
+  model: TrainedModel,
+  threads: number,
+  onNote?: (note: RankingNote) => void,
+): Crew {
   const shared = shareModel(model)
   return startCrew(
     'ranking-worker',
     Array.from({ length: threads }, (_, thread): RankingWorkerData => ({ model: shared, thread, threads })),
+    (note) => onNote?.(note as RankingNote),
   )
 }
 

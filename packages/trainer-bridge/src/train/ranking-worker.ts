@@ -75,6 +75,13 @@ export interface EvaluateTotals {
 
 export type RankingTask = PrepareTask | FitTask | EvaluateTask
 
+/** Said between answers: so many more prefixes are ranked. */
+export interface RankingNote {
+  readonly ranked: number
+}
+
+const TOLD_EVERY = 250
+
 if (parentPort !== null) work(parentPort, workerData as RankingWorkerData)
 
 function work(
@@ -83,6 +90,7 @@ function work(
 ): void {
   const model = openShared(shared)
   const scratch = new CandidateSet()
+  const note = (what: RankingNote): void => port.postMessage({ note: what })
 
   const prepare = async ({ weights, data, examples, memory, layout }: PrepareTask): Promise<null> => {
     const views = sampleViews(memory, layout)
@@ -106,6 +114,7 @@ function work(
     const ranked = emptyTotals()
     const encoderOnly = emptyTotals()
     let candidates = 0
+    let told = 0
     const mine = Math.max(0, Math.ceil((prefixes.targets.length - thread) / threads))
     const lists = new Uint32Array(keepLists ? mine * k : 0).fill(NO_ITEM)
     for (let index = thread; index < prefixes.targets.length; index += threads) {
@@ -116,6 +125,7 @@ function work(
       durations.push(performance.now() - started)
       addQuery(ranked, list.rows, target, k)
       candidates += list.considered
+      if (++told % TOLD_EVERY === 0) note({ ranked: TOLD_EVERY })
       if (keepLists) lists.set(list.rows, ((index - thread) / threads) * k)
       const rows = toRows(model, history)
       if (rows.rows.length === 0) addQuery(encoderOnly, [], target, k)
