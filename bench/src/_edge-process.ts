@@ -4,6 +4,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { startNodeEdge } from '@attune/edge/node'
 import { Miniflare } from 'miniflare'
+import { startCollector, type CollectorOptions } from './_collector.ts'
+import { killChild } from './_cosmos-process.ts'
 
 // Servers in processes of their own, so that their CPU is not mistaken for the load generator's.
 
@@ -15,11 +17,22 @@ export interface ServerProcess {
   close(): Promise<void>
 }
 
-type Job = { readonly edge: NodeEdgeOptions } | { readonly empty: true }
+export interface KillableProcess extends ServerProcess {
+  /** SIGKILL. */
+  kill(): Promise<void>
+}
+
+type Job =
+  { readonly edge: NodeEdgeOptions } | { readonly empty: true } | { readonly collector: CollectorOptions }
 
 /** A Node edge in a child process. */
-export function forkNodeEdge(options: NodeEdgeOptions): Promise<ServerProcess> {
+export function forkNodeEdge(options: NodeEdgeOptions): Promise<KillableProcess> {
   return forkJob({ edge: options })
+}
+
+/** A server in a child process that keeps what analytics clients send. */
+export function forkCollector(options: CollectorOptions): Promise<KillableProcess> {
+  return forkJob({ collector: options })
 }
 
 /** A server in a child process that takes the body in and answers `{}`: what any answer costs on this host. */
@@ -42,7 +55,7 @@ export async function startEmptyWorkerd(): Promise<Omit<ServerProcess, 'pid'>> {
   return { url: origin, close: () => miniflare.dispose() }
 }
 
-async function forkJob(job: Job): Promise<ServerProcess> {
+async function forkJob(job: Job): Promise<KillableProcess> {
   const child = fork(import.meta.filename, [], {
     env: { ...process.env, ATTUNE_BENCH_SERVER: JSON.stringify(job) },
     execArgv: ['--conditions=@attune/source', '--no-warnings'],
@@ -57,11 +70,12 @@ async function forkJob(job: Job): Promise<ServerProcess> {
     url,
     pid: child.pid ?? 0,
     close: async () => {
-      if (child.exitCode !== null) return
+      if (child.exitCode !== null || child.signalCode !== null) return
       const gone = once(child, 'exit')
       child.disconnect()
       await gone
     },
+    kill: () => killChild(child),
   }
 }
 
@@ -89,7 +103,12 @@ async function startEmpty(): Promise<{ url: string; close: () => Promise<void> }
 const text = process.env['ATTUNE_BENCH_SERVER']
 if (text !== undefined && process.argv[1] === import.meta.filename) {
   const job = JSON.parse(text) as Job
-  const server = 'edge' in job ? await startNodeEdge(job.edge) : await startEmpty()
+  const server =
+    'edge' in job
+      ? await startNodeEdge(job.edge)
+      : 'collector' in job
+        ? await startCollector(job.collector)
+        : await startEmpty()
   process.once('disconnect', () => {
     void server.close().then(() => process.exit())
   })
