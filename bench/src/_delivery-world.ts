@@ -1,8 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createServer } from 'node:http'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,6 +10,7 @@ import { build } from 'esbuild'
 import { builds } from './_client-build.ts'
 import { forkCosmos } from './_cosmos-process.ts'
 import { forkCollector, forkNodeEdge } from './_edge-process.ts'
+import { serveStatic } from './_static.ts'
 
 export const SITE_KEY = 'pk_bench_delivery'
 
@@ -106,7 +104,7 @@ async function servePage(
   edge: string,
   collector: string,
 ): Promise<{ origin: string; close: () => Promise<void> }> {
-  const files = new Map([
+  const files = new Map<string, readonly [string, string]>([
     ['/attune.js', ['text/javascript', (await builds()).get('attune.js') ?? '']],
     ['/rivals.js', ['text/javascript', await rivals(collector)]],
     ['/bare', ['text/html', '<!doctype html><title>no script</title>']],
@@ -159,20 +157,7 @@ async function servePage(
       ],
     ],
   ])
-  const server = createServer((request, response) => {
-    const [type = 'text/plain', text = ''] = files.get(request.url ?? '') ?? []
-    response.writeHead(text === '' ? 404 : 200, { 'content-type': `${type}; charset=utf-8` }).end(text)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async close() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
+  return serveStatic(files)
 }
 
 /** search-insights and posthog-js as their manuals set them up, with nothing but the click to tell. */

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { findChromium } from './_chromium.ts'
+import { run } from './page.ts'
+
+const skipped = findChromium() === undefined
+
+test.skipIf(skipped)(
+  `the page of 200 cards with our script: no layout shift, fewer bytes than the others; everybody tells of the clicks${skipped ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''}`,
+  async () => {
+    const result = (await run(['--rounds', '1'])) as Record<string, { gz: number; cls: number }>
+    expect(result['attune']?.cls).toBe(0)
+    expect(result['attune']?.gz).toBeLessThan((result['segment']?.gz ?? 0) / 3)
+    expect(result['segment']?.gz).toBeLessThan(result['posthog']?.gz ?? 0)
+  },
+  180_000,
+)
