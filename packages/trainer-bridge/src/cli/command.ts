@@ -15,7 +15,9 @@ export interface Terminal {
   readonly signal: AbortSignal
 }
 
-export type CliErrorCode = 'USAGE' // arguments that do not make a command
+export type CliErrorCode =
+  | 'USAGE' // arguments that do not make a command
+  | 'FILE_MISSING' // a file the arguments name
 
 /** The arguments do not make a command; `message` says which would. */
 export class CliError extends CodedError<CliErrorCode> {

@@ -13,7 +13,7 @@ export const plan: Command = {
     '  --recent-share 0   share of lists asked with history "recent", which reads nothing\n' +
     '  --decisions 0      share of lists kept in the container decisions (ATTUNE_DECISIONS)\n' +
     '  --retention-days 90   how long events are kept\n' +
-    '  --ranges 1         physical partitions of the events container\n' +
+    '  --ranges N         physical partitions of the events container (one for each 10,000 RU/s or 50 GB)\n' +
     '  --price-ru-hour P        100 RU/s of manual throughput for an hour, in your currency and region\n' +
     '  --price-gb-month P       a GB stored for a month\n' +
     '  --price-node-month P     a node for a month\n' +
@@ -39,6 +39,7 @@ export const plan: Command = {
     for (const option of ['events-per-day', 'ranks-per-day', 'items']) required(args, terminal, option)
     const number = (option: string, otherwise: number, min: number, max = Infinity) =>
       numberOf(args, option, min, max) ?? otherwise
+    const ranges = numberOf(args, 'ranges', 1, 10_000)
     const price = (option: string) => numberOf(args, option, 0, Infinity)
     const [ruHour, gbMonth] = [price('price-ru-hour'), price('price-gb-month')]
     const [nodeMonth, workerMillion] = [price('price-node-month'), price('price-worker-million')]
@@ -52,7 +53,7 @@ export const plan: Command = {
       recentShare: number('recent-share', 0, 0, 1),
       decisions: number('decisions', 0, 0, 1),
       retentionDays: number('retention-days', 90, 1),
-      ranges: number('ranges', 1, 1),
+      ...(ranges !== undefined && { ranges }),
       prices: {
         ...(ruHour !== undefined && { ruHour }),
         ...(gbMonth !== undefined && { gbMonth }),
@@ -74,6 +75,10 @@ function numberOf(args: Arguments, option: string, min: number, max: number): nu
   throw new CliError('USAGE', `--${option}: expected a number ${range}, received ${text}`)
 }
 
+function plural(count: number, word: string): string {
+  return `${count.toLocaleString('en')} ${word}${count === 1 ? '' : 's'}`
+}
+
 function lines(result: Plan): string[] {
   const { ruPerSecond, autoscale, manual } = result
   const whole = (value: number) => Math.round(value).toLocaleString('en')
@@ -85,11 +90,11 @@ function lines(result: Plan): string[] {
     `  histories for lists ${ruPerSecond.lists.toFixed(1)} RU/s`,
     `  the bridge reading the feed ${ruPerSecond.feed.toFixed(1)} RU/s`,
     ...(ruPerSecond.decisions > 0 ? [`  decisions ${ruPerSecond.decisions.toFixed(1)} RU/s`] : []),
-    `  ${whole(result.storageGb)} GB of events`,
+    `  ${whole(result.storageGb)} GB of events in ${plural(result.ranges, 'partition')}`,
     `  autoscale, maximum ${whole(autoscale.setRu)}: bills like ${whole(autoscale.billedRu)} RU/s${money(autoscale.monthly)}`,
     `  manual, ${whole(manual.setRu)}: bills ${whole(manual.billedRu)} RU/s${money(manual.monthly)}`,
     `  ${result.cheaper} is cheaper: average use ${(100 * result.averageUse).toFixed(0)} %, break-even ${Math.floor(100 * BREAK_EVEN)} %`,
-    `Edges on AKS: ${result.edgePods} pods at ${POD_REQUESTS} requests a second each (a first guess; measure yours), ${result.nodes} nodes of 4 cores with the bridge; ${whole(result.edgeMemoryMb)} MB each`,
+    `Edges on AKS: ${plural(result.edgePods, 'pod')} at ${POD_REQUESTS} requests a second each (a first guess; measure yours), ${plural(result.nodes, 'node')} of 4 cores with the bridge; ${whole(result.edgeMemoryMb)} MB a pod`,
     `Edges on Workers: ${whole(result.workerRequestsPerMonth)} requests a month`,
     ...(result.monthly === undefined
       ? [

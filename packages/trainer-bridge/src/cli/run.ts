@@ -45,9 +45,10 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     if (json) terminal.out(JSON.stringify(result))
     else for (const line of lines) terminal.out(line)
     return 0
-  } catch (error) {
+  } catch (thrown) {
+    const error = told(thrown)
     terminal.status?.('')
-    const usage = error instanceof CliError
+    const usage = error instanceof CliError && error.code === 'USAGE'
     if (json) {
       const code = error instanceof CodedError ? error.code : 'FAILED'
       const issues = error instanceof CodedError ? error.issues : []
@@ -55,6 +56,14 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     } else terminal.err(sentence(error) + (usage ? `\n\n${help(command)}` : ''))
     return usage ? 2 : 1
   }
+}
+
+/** Files that are not there, in words. */
+function told(error: unknown): unknown {
+  const { code, path } = (error ?? {}) as NodeJS.ErrnoException
+  if (code === 'ENOENT' && path !== undefined)
+    return new CliError('FILE_MISSING', `there is no ${path}`, { cause: error })
+  return error
 }
 
 /** What `--help --json` prints. */

@@ -117,7 +117,11 @@ export const train: Command = {
 /** @throws {CliError} `USAGE` */
 async function throughOf(args: Arguments, data: string): Promise<string> {
   const { through } = args.values
-  if (typeof through !== 'string') return (await stat(join(data, 'train.txt.gz'))).mtime.toISOString()
+  if (typeof through !== 'string') {
+    // A missing file is complained of where it is read.
+    const file = await stat(join(data, 'train.txt.gz')).catch(() => undefined)
+    return (file?.mtime ?? new Date()).toISOString()
+  }
   const at = Date.parse(through)
   if (Number.isNaN(at))
     throw new CliError('USAGE', `--through: expected an ISO 8601 time, received ${through}`)

@@ -15,7 +15,8 @@ export interface PlanInput {
   /** Share of lists kept in `decisions`. */
   readonly decisions: number
   readonly retentionDays: number
-  readonly ranges: number
+  /** Physical partitions; as many as throughput and storage make Cosmos split into, when absent. */
+  readonly ranges?: number
   readonly prices: Prices
 }
 
@@ -54,6 +55,8 @@ export interface Plan {
   /** Mean of what autoscale scales to, as a share of what manual has to provide; autoscale is cheaper below 66 %. */
   readonly averageUse: number
   readonly storageGb: number
+  /** Physical partitions of the events container. */
+  readonly ranges: number
   readonly edgePods: number
   readonly nodes: number
   readonly edgeMemoryMb: number
@@ -71,6 +74,9 @@ const DAYS_A_MONTH = HOURS_A_MONTH / 24
 const AUTOSCALE_FLOOR = 0.1
 const AUTOSCALE_RATE = 1.5
 export const BREAK_EVEN: number = 1 / AUTOSCALE_RATE
+/** What a physical partition takes before Cosmos splits it, as published. */
+const PARTITION_RU = 10_000
+const PARTITION_GB = 50
 const AUTOSCALE_STEP = 1_000
 const MANUAL_STEP = 100
 const MANUAL_MIN = 400
@@ -98,15 +104,20 @@ export function plan(input: PlanInput): Plan {
     decisions: input.ranksPerDay * input.decisions * CHARGES.decision,
     feed: batches * CHARGES.feedPerBatch,
   }
-  const idle = input.ranges * EMPTY_READS_A_SECOND * CHARGES.feedEmpty
+  const load = (perDay.writes + perDay.lists + perDay.decisions + perDay.feed) / DAY_S
+  const storageGb = (batches * BYTES_A_BATCH * input.retentionDays) / 1e9
+  const shares = hourly(input.peakHour).map((share) => load * share * input.burst)
+  const ranges =
+    input.ranges ??
+    Math.max(1, Math.ceil(Math.max(...shares) / PARTITION_RU), Math.ceil(storageGb / PARTITION_GB))
+  const idle = ranges * EMPTY_READS_A_SECOND * CHARGES.feedEmpty
   const ruPerSecond = {
     writes: perDay.writes / DAY_S,
     lists: perDay.lists / DAY_S,
     decisions: perDay.decisions / DAY_S,
     feed: perDay.feed / DAY_S + idle,
   }
-  const load = (perDay.writes + perDay.lists + perDay.decisions + perDay.feed) / DAY_S
-  const hours = hourly(input.peakHour).map((share) => load * share * input.burst + idle)
+  const hours = shares.map((ru) => ru + idle)
   const peakRu = Math.max(...hours)
 
   const maximum = ceil(peakRu, AUTOSCALE_STEP, AUTOSCALE_STEP)
@@ -123,7 +134,6 @@ export function plan(input: PlanInput): Plan {
   const manual = { setRu: fixed, billedRu: fixed, monthly: monthly(fixed) }
   const cheaper = autoscale.billedRu < manual.billedRu ? 'autoscale' : 'manual'
 
-  const storageGb = (batches * BYTES_A_BATCH * input.retentionDays) / 1e9
   const requests = (batches + input.ranksPerDay) / DAY_S
   const edgePods = Math.max(MIN_PODS, Math.ceil((requests * input.peakHour * input.burst) / POD_REQUESTS))
   const nodes = Math.ceil((edgePods * POD_CORES + BRIDGE_CORES) / NODE_CORES)
@@ -147,6 +157,7 @@ export function plan(input: PlanInput): Plan {
     cheaper,
     averageUse: scaled / fixed,
     storageGb,
+    ranges,
     edgePods,
     nodes,
     edgeMemoryMb: EDGE_BASE_MB + (input.items * ITEM_BYTES) / 1e6,

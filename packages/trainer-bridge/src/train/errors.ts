@@ -2,6 +2,7 @@ import { CodedError } from '@attune/core'
 
 export type TrainErrorCode =
   | 'TRAIN_DATA_MALFORMED' // offsets, rows or ids that do not fit each other
+  | 'TRAIN_DATA_MISSING' // no file of visits there
   | 'TRAIN_DATA_TOO_SMALL' // nothing to learn from
   | 'TRAIN_OPTION_INVALID' // an option outside its range
   | 'TRAIN_ABORTED' // the signal fired; checkpoints stay

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { createGunzip } from 'node:zlib'
 import type { TrainingData } from './data.ts'
@@ -76,6 +77,12 @@ export async function loadPrefixes(folder: string, limit: number = Infinity): Pr
 
 /** Lines of a gzip file that are not empty. */
 async function* linesOf(file: string): AsyncGenerator<string> {
+  if (!(await stat(file).catch(() => undefined))) {
+    throw new TrainError(
+      'TRAIN_DATA_MISSING',
+      `${file}: there is no such file; \`attune import --file CLICKS --out ${dirname(file)}\` writes train.txt.gz, README.md says what is in the others`,
+    )
+  }
   const source = createReadStream(file)
   const text = source.pipe(createGunzip())
   // A pipe does not carry errors on.
