@@ -120,7 +120,7 @@ function advance(live: LiveModel, model: ServingModel, batches: readonly StoredB
   const change = live.apply({
     seq,
     at,
-    pages: [{ range: '-FF', continuation: `${seq}`, through: null, batches }],
+    pages: [{ range: '-FF', continuation: null, through: null, batches }],
   })
   const { dim, neighbours } = live.base
   const tensors = writeSafetensors(deltaTensors(change.content, dim, neighbours))
