@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startWorkerdEdge } from '../src/host/workerd.ts'
+import { startNodeEdge } from '../src/node.ts'
+import { ADMIN_KEY, PUSH_KEY, SITE, type Api } from '../src/testing/api.ts'
+import { createWorld, type World } from '../src/testing/worlds.ts'
+import { schemathesis } from './schemathesis.ts'
+
+// Schemathesis reads the OpenAPI that the edge serves and sends it everything between good and nonsense. No 5xx, no hang,
+// and every answer as it is documented: status, content type, schema.
+
+const SECONDS = 20
+const CHECKS = [
+  'not_a_server_error',
+  'status_code_conformance',
+  'content_type_conformance',
+  'response_schema_conformance',
+]
+const python = await schemathesis()
+
+const hosts = { node: startNodeEdge, workerd: startWorkerdEdge } as const
+
+describe.skipIf(python === undefined).for(['node', 'workerd'] as const)(
+  'on %s (needs Python with venv)',
+  (host) => {
+    let world: World
+    let api: Api
+    let folder: string
+
+    beforeAll(async () => {
+      world = await createWorld(hosts[host])
+      ;[api] = world.apis as [Api]
+      folder = await mkdtemp(join(tmpdir(), 'attune-st-'))
+      const auth = [
+        ['siteKey', 'api_key', SITE.key],
+        ['siteKeyHeader', 'api_key', SITE.key],
+        ['pushKey', 'bearer', PUSH_KEY],
+        ['adminKey', 'bearer', ADMIN_KEY],
+      ].map(([scheme, kind, key]) => `[auth.openapi.${scheme}]\n${kind} = "${key}"\n`)
+      await writeFile(join(folder, 'schemathesis.toml'), auth.join('\n'))
+    })
+
+    afterAll(async () => {
+      await world.close()
+      await rm(folder, { recursive: true, force: true })
+    })
+
+    test(`${SECONDS} s of requests are answered as documented, and the edge lives`, async () => {
+      const { code, output } = await fuzz(api.url, folder, await api.visitor())
+      if (code !== 0) console.error(output.slice(-20_000))
+      expect(code).toBe(0)
+      expect(Number(/(\d+) generated/.exec(output)?.[1])).toBeGreaterThan(300)
+      // It got behind the door, too: a visitor's data was exported, catalogue and lists answered.
+      const metrics = await fetch(`${api.url}/metrics`, { headers: { authorization: `Bearer ${PUSH_KEY}` } })
+      const text = await metrics.text()
+      for (const good of [
+        '/v1/visitors/export",status="200',
+        '/v1/items",status="200',
+        '/v1/rank",status="200',
+      ])
+        expect(text).toContain(`route="${good}"`)
+      const list = await api.rank({})
+      expect([list.status, list.body.items.length]).toEqual([200, 20])
+    })
+  },
+)
+
+function fuzz(url: string, folder: string, visitor: string): Promise<{ code: number; output: string }> {
+  const args = [
+    '-m',
+    'schemathesis.cli',
+    '--config-file',
+    join(folder, 'schemathesis.toml'),
+    'run',
+    `${url}/openapi.json`,
+    '--checks',
+    CHECKS.join(','),
+    '--phases',
+    'examples,coverage,fuzzing',
+    '--max-time',
+    String(SECONDS),
+    '--request-timeout',
+    '10',
+    '--seed',
+    '1',
+    '--no-color',
+  ]
+  const env = {
+    ...process.env,
+    NO_COLOR: '1',
+    ATTUNE_VISITOR: visitor,
+    SCHEMATHESIS_HOOKS: join(import.meta.dirname, 'hooks.py'),
+  }
+  return new Promise((resolve) => {
+    execFile(
+      python ?? '',
+      args,
+      { cwd: folder, timeout: 170_000, maxBuffer: 64_000_000, env },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
+        resolve({ code, output: stdout + stderr })
+      },
+    )
+  })
+}
