@@ -60,6 +60,7 @@ function fill(scanner: Scanner, items: number, random: () => number): void {
     scanner.factors.set(values, row * DIM)
     quantizeRows(values, DIM, scanner, row)
   }
+  scanner.rowsWritten(0, items)
 }
 
 /** A direction, all equally likely (Box and Muller's normal numbers, normalised). */

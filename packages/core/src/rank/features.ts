@@ -122,12 +122,15 @@ export function computeFeatures(
     const row = rows[place]!
     const at = place * FEATURES
     out[at + 2] = spread(out[at + 2]!)
-    out[at + 3] = Math.log1p(popularity[row]!)
-    out[at + 4] = Math.log1p(trend[row]!) - Math.log1p(popularity[row]!)
+    const logPopularity = Math.log1p(popularity[row]!)
+    out[at + 3] = logPopularity
+    out[at + 4] = Math.log1p(trend[row]!) - logPopularity
     if (row === last) out[at + 5] = 1
     out[at + 8] = Math.log1p(out[at + 8]!)
-    out[at + 9] = cosines[place * used]!
-    out[at + 10] = Math.max(...cosines.subarray(place * used, (place + 1) * used))
+    let best = cosines[place * used]!
+    out[at + 9] = best
+    for (let back = 1; back < used; back++) best = Math.max(best, cosines[place * used + back]!)
+    out[at + 10] = best
   }
 
   const context = new Float32Array(CONTEXT)

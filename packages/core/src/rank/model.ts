@@ -81,6 +81,7 @@ export class ServingModel {
     this.scanner.factors.set(data.factors)
     this.scanner.quantized.set(data.quantized)
     this.scanner.scales.set(data.scales)
+    this.scanner.rowsWritten(0, manifest.items)
     for (const [id, attributes] of data.attributes ?? []) this.#setAttributes(id, attributes)
   }
 
@@ -212,6 +213,7 @@ export class ServingModel {
       const values = factors.factors.subarray(index * dim, (index + 1) * dim)
       this.factors.set(values, row * dim)
       quantizeRows(values, dim, this.scanner, row)
+      this.scanner.rowsWritten(row, 1)
     })
     neighbours?.rows.forEach((row, index) => {
       this.srItems.set(neighbours.items.subarray(index * k, (index + 1) * k), row * k)

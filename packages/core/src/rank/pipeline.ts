@@ -2,10 +2,18 @@ import { CodedError } from '../error.ts'
 import { HISTORY_KINDS, visitStart, type HistoryItem } from '../event/history.ts'
 import type { EngineName } from '../wire.ts'
 import { encode, type EncoderInput } from './encode.ts'
-import { computeFeatures, FEATURES, NEIGHBOUR_STEPS, type HistoryRows } from './features.ts'
+import { computeFeatures, FEATURES, type HistoryRows } from './features.ts'
+import type { RowFilter } from './filter.ts'
 import { gatherRows } from './matrix.ts'
 import type { ServingModel } from './model.ts'
-import { retrieve, type CandidateSet } from './retrieve.ts'
+import {
+  allowedRows,
+  planFor,
+  retrieve,
+  WIDE_PLAN,
+  type CandidateSet,
+  type RetrievalPlan,
+} from './retrieve.ts'
 import { score, type RankerInput } from './score.ts'
 import { topK } from './top-k.ts'
 import type { StandardWeights } from './weights.ts'
@@ -28,6 +36,8 @@ export function coreEngine(weights: StandardWeights): RankEngine {
   }
 }
 
+const DAY_MS = 86_400_000
+
 /** Steps looked at; the encoder sees the newest L of them. */
 export const MAX_HISTORY_STEPS = 50
 
@@ -38,12 +48,18 @@ export interface RankQuery {
   readonly candidates?: readonly number[]
   /** Rows never to be shown. */
   readonly exclude?: readonly number[]
+  /** Which rows may be shown at all; absent: all that were not deleted. */
+  readonly filter?: RowFilter
   /** How many are wanted. */
   readonly k: number
+  /** How many are handed on to rules, when more than are wanted. */
+  readonly keep?: number
+  /** Added to the score of a row, before the best are taken. */
+  readonly boost?: (row: number) => number
 }
 
 export interface Ranked {
-  /** Rows, best first, at most k. */
+  /** Rows, best first, at most k (or `keep`). */
   readonly rows: readonly number[]
   readonly scores: readonly number[]
   readonly delta: number
@@ -97,7 +113,6 @@ export function encoderInput(
  * that lands while the encoder runs starts it again, so a list never mixes two states of the model.
  *
  * @param scratch - this thread's set; free again when the promise settles, and used only between its awaits
- * @param onRetrieved - told when candidates and features are there and the ranker begins
  */
 export async function rankHistory(
   model: ServingModel,
@@ -106,30 +121,41 @@ export async function rankHistory(
   scratch: CandidateSet,
   onRetrieved: () => void = () => undefined,
 ): Promise<Ranked> {
-  const { k, candidates, exclude = [] } = query
   const history = toRows(model, query.history)
-  if (history.rows.length === 0) return rankByPopularity(model, model.popular, query)
-  const input = await rankerInput(model, history, engine, candidates, exclude, scratch)
-  if (input.count === 0) {
-    return { rows: [], scores: [], delta: input.delta, engine: engine.name, considered: 0 }
-  }
+  if (history.rows.length === 0) return rankByPopularity(model, 'popular', query)
+  const input = await rankerInput(
+    model,
+    history,
+    engine,
+    query.candidates,
+    query.exclude ?? [],
+    scratch,
+    planFor(query.keep ?? query.k, query.exclude?.length),
+    query.filter,
+  )
   onRetrieved()
+  const { rows, count, delta } = input
+  if (count === 0) {
+    return { rows: [], scores: [], delta, engine: engine.name, considered: 0 }
+  }
   const scores = await engine.score(input)
   scratch.giveBack(input.candidates)
   scratch.giveBack(input.features)
-  if (scores.length !== input.count) {
+  if (scores.length !== count) {
     throw new CodedError(
       'RANK_SCORES_MISSHAPEN',
-      `ranker: expected ${input.count} scores, received ${scores.length}`,
+      `ranker: expected ${count} scores, received ${scores.length}`,
     )
   }
-  const best = topK(scores, k)
+  const { boost } = query
+  const boosted = boost === undefined ? scores : scores.map((value, place) => value + boost(rows[place]!))
+  const best = topK(boosted, query.keep ?? query.k)
   return {
-    rows: Array.from(best, (place) => input.rows[place]!),
-    scores: Array.from(best, (place) => scores[place]!),
-    delta: input.delta,
+    rows: Array.from(best, (place) => rows[place]!),
+    scores: Array.from(best, (place) => boosted[place]!),
+    delta,
     engine: engine.name,
-    considered: input.count,
+    considered: count,
   }
 }
 
@@ -147,6 +173,8 @@ export async function rankerInput(
   candidates: readonly number[] | undefined,
   exclude: readonly number[],
   scratch: CandidateSet,
+  plan: RetrievalPlan = WIDE_PLAN,
+  filter?: RowFilter,
 ): Promise<PreparedInput> {
   let query: Float32Array
   let delta: number
@@ -155,10 +183,12 @@ export async function rankerInput(
     query = await engine.encode(encoderInput(model, history))
   } while (model.delta !== delta)
   scratch.reset(model.items)
-  for (const row of model.catalogue.removed) scratch.ban(row)
   for (const row of exclude) scratch.ban(row)
-  if (candidates === undefined) retrieve(model, history, query, scratch)
-  else for (const row of candidates) scratch.add(row)
+  if (candidates === undefined) retrieve(model, history, query, scratch, plan, filter)
+  else {
+    const allows = allowedRows(model, filter)
+    for (const row of candidates) if (allows(row)) scratch.add(row)
+  }
   return { ...gather(model, history, scratch), query, delta }
 }
 
@@ -179,53 +209,40 @@ function gather(
   return { count: rows.length, rows, features, context, candidates }
 }
 
-/** A list that needs no model of the visitor: `order` without what is excluded, or candidates by popularity. */
+/** Lists that are the same for everybody. */
+export type CommonOrder = 'popular' | 'trending' | 'newest'
+
+/** A list that needs no model of the visitor: the model's own order without what is excluded, or candidates in that order. */
 export function rankByPopularity(
   model: ServingModel,
-  order: Uint32Array,
+  by: CommonOrder,
   query: Omit<RankQuery, 'history'>,
 ): Ranked {
+  const { filter, boost, candidates } = query
+  const wanted = query.keep ?? query.k
+  const value = valueOf(model, by)
   const excluded = new Set(query.exclude)
-  const value = order === model.trending ? model.trend : model.popularity
-  const from =
-    query.candidates === undefined
-      ? Array.from(order)
-      : [...new Set(query.candidates)].sort((a, b) => value[b]! - value[a]! || a - b)
-  const allowed = from.filter((row) => !excluded.has(row) && !model.isRemoved(row))
-  const rows = allowed.slice(0, query.k)
+  const allows = allowedRows(model, filter)
+  let order: Iterable<number> = model[by]
+  if (candidates !== undefined) order = new Set(candidates)
+  else if (filter !== undefined) order = filter.allowedOf(by, model[by], value, wanted + excluded.size)
+  const rows = Array.from(order).filter((row) => !excluded.has(row) && allows(row))
+  const scores = Float64Array.from(rows, (row) => value(row) + (boost?.(row) ?? 0))
+  // The model's order knows how to break ties; only what it has not put in order is sorted.
+  const sorted = candidates === undefined && boost === undefined
+  const best = sorted ? rows.slice(0, wanted).map((_, place) => place) : Array.from(topK(scores, wanted))
   return {
-    rows,
-    scores: rows.map((row) => Math.log1p(value[row]!)),
+    rows: best.map((place) => rows[place]!),
+    scores: best.map((place) => scores[place]!),
     delta: model.delta,
     engine: 'none',
-    considered: allowed.length,
+    considered: rows.length,
   }
 }
 
-/**
- * The step of a history that speaks loudest for an item: sequential rule and cosine of the last 5 steps, decayed.
- *
- * @returns index into `history.rows`; undefined when no other item speaks for it
- */
-export function explain(model: ServingModel, history: HistoryRows, row: number): number | undefined {
-  const { dim, neighbours: k, factors, srItems, srScores, srScales, srSums } = model
-  let best: number | undefined
-  let most = 0.02
-  for (let back = 0; back < NEIGHBOUR_STEPS && back < history.rows.length; back++) {
-    const step = history.rows.length - 1 - back
-    const source = history.rows[step]!
-    if (source === row) continue
-    let cosine = 0
-    for (let c = 0; c < dim; c++) cosine += factors[row * dim + c]! * factors[source * dim + c]!
-    const slot = srItems.subarray(source * k, (source + 1) * k).indexOf(row)
-    const sum = srSums[source]!
-    const rule =
-      slot < 0 || sum <= 0 ? 0 : (srScales[source]! * srScores[source * k + slot]! ** 2) / 65_025 / sum
-    const contribution = Math.exp(-back / 2) * (rule + 0.1 * Math.max(0, cosine))
-    if (contribution > most) {
-      most = contribution
-      best = step
-    }
-  }
-  return best
+/** What an order goes by, as the score that is answered: logarithms of counts, or days since 1970. */
+function valueOf(model: ServingModel, by: CommonOrder): (row: number) => number {
+  if (by === 'popular') return (row) => Math.log1p(model.popularity[row]!)
+  if (by === 'trending') return (row) => Math.log1p(model.trend[row]!)
+  return (row) => (model.catalogue.addedAt(row) ?? 0) / DAY_MS
 }

@@ -10,6 +10,7 @@ const instantiate = () => new WebAssembly.Instance(module).exports as unknown as
 const fill = (scanner: Scanner, factors: Float32Array, dim: number) => {
   scanner.reserve(factors.length / dim)
   quantizeRows(factors, dim, scanner)
+  scanner.rowsWritten(0, factors.length / dim)
   return scanner
 }
 const pairs = ({ rows, scores }: { rows: Uint32Array; scores: Float32Array }) =>
@@ -25,10 +26,29 @@ test('the kernel finds row 2 of 3 for the query that equals it; scores worked by
   query[0] = 0.5
   query[1] = 1
   const scanner = fill(new WasmScanner(instantiate, 16, 3), factors, 16)
-  // query → (64, 127); rows → 127, −127, (64, 127); scales 1/127
+  // query → (8, 15); rows → 127, −127, (64, 127); scales 1/127
   expect(pairs(scanner.scan(query, 3, 1))).toEqual([
-    [2, Math.fround((64 * 64 + 127 * 127) * Math.fround(1 / 127))],
+    [2, Math.fround((64 * 8 + 127 * 15) * Math.fround(1 / 127))],
   ])
+})
+
+test('the largest numbers there are do not overflow the kernel: 64 times 127 and 15', () => {
+  const scanner = fill(new WasmScanner(instantiate, 64, 1), new Float32Array(64).fill(-1), 64)
+  const found = pairs(scanner.scan(new Float32Array(64).fill(-3), 1, 1))
+  expect(found).toEqual([[0, Math.fround(64 * 127 * 15 * Math.fround(1 / 127))]])
+})
+
+test('masked rows are not found, and every other one is', () => {
+  const random = seededRandom(2)
+  const { data } = buildRandomModel(random, { items: 103 })
+  const mask = Uint8Array.from({ length: 103 }, () => (random() < 0.3 ? 1 : 0))
+  const allowed = [...mask.keys()].filter((row) => mask[row] === 1)
+  const query = data.factors.subarray(0, 64)
+  for (const scanner of [new WasmScanner(instantiate, 64, 103), new TypeScriptScanner(64, 103)]) {
+    fill(scanner, data.factors, 64)
+    expect(Array.from(scanner.scan(query, 103, 200, mask).rows).sort((a, b) => a - b)).toEqual(allowed)
+    expect(scanner.scan(query, 103, 200, new Uint8Array(103)).length).toBe(0)
+  }
 })
 
 test.each([

@@ -8,12 +8,15 @@ export interface ScanExports {
     query: number,
     quantized: number,
     scales: number,
+    sums: number,
+    mask: number,
     count: number,
     dim: number,
     k: number,
     outScores: number,
     outRows: number,
   ): number
+  sumRows(quantized: number, count: number, dim: number, sums: number): void
   dots(
     rows: number,
     count: number,
@@ -43,14 +46,17 @@ export interface Scanner {
   readonly quantized: Int8Array
   /** [capacity] */
   readonly scales: Float32Array
+  /** To be told after rows of `quantized` were written: the scan needs their sums. */
+  rowsWritten(from: number, count: number): void
   /** Makes room for at least so many rows, keeping what is there. */
   reserve(rows: number): void
   /**
    * The `k` rows of the first `count` with the largest `scales · (quantized · query)`. O(count·d).
    *
-   * @param query - `[d]`, any length; quantised to int8 here, which moves scores by a common factor
+   * @param query - `[d]`, any length; quantised to 5 bits here, which moves scores by a common factor
+   * @param mask - u8 a row, 0 for those to be left out; absent: none
    */
-  scan(query: Float32Array, count: number, k: number): ScanResult
+  scan(query: Float32Array, count: number, k: number, mask?: Uint8Array): ScanResult
   /**
    * Inner products of rows with a few vectors. O(n·m·d).
    *
@@ -68,15 +74,18 @@ const MAX_VECTORS = 8
 /** Rows a call of the kernel takes; more are given in several. */
 const MAX_DOTS = 1_024
 
-// Bytes from the start of memory: query i16, scan's scores and rows, then rows, vectors and results of dots.
-const SCORES_AT = 2 * MAX_DIM
+// Bytes from the start of memory: query u8, scan's scores and rows, then rows, vectors and results of dots.
+const SCORES_AT: number = MAX_DIM
 const ROWS_AT: number = SCORES_AT + 4 * MAX_SCAN_K
 const DOT_ROWS_AT: number = ROWS_AT + 4 * MAX_SCAN_K
 const VECTORS_AT: number = DOT_ROWS_AT + 4 * MAX_DOTS
 const DOTS_AT: number = VECTORS_AT + 4 * MAX_VECTORS * MAX_DIM
 const HEADER: number = DOTS_AT + 4 * MAX_DOTS * MAX_VECTORS
 
-/** Scanner on the SIMD kernel; memory O(capacity · (5·d + 4)). */
+/** Rows the kernel reads past the last one at most. */
+const READ_AHEAD = 4
+
+/** Scanner on the SIMD kernel; memory O(capacity · (5·d + 9)). */
 export class WasmScanner implements Scanner {
   quantized: Int8Array
   scales: Float32Array
@@ -88,6 +97,12 @@ export class WasmScanner implements Scanner {
   constructor(instantiate: InstantiateScan, dim: number, capacity: number) {
     checkDim(dim)
     this.#exports = instantiate()
+    if (typeof this.#exports.sumRows !== 'function') {
+      throw new CodedError(
+        'SCAN_KERNEL_STALE',
+        'scan.wasm: built from another version of kernels/scan.ts; run the script build:kernels of core',
+      )
+    }
     this.#dim = dim
     this.quantized = new Int8Array(0)
     this.scales = new Float32Array(0)
@@ -97,13 +112,15 @@ export class WasmScanner implements Scanner {
 
   reserve(rows: number): void {
     if (rows <= this.#capacity) return
-    // Exact factors and scales sit behind the quantized ones, so growing moves them; both are copied out first.
-    const capacity = this.#capacity === 0 ? rows : Math.max(rows, Math.ceil(this.#capacity * 1.25))
+    // Everything else sits behind the quantized rows, so growing moves it; it is copied out first.
+    const wanted = this.#capacity === 0 ? rows : Math.max(rows, Math.ceil(this.#capacity * 1.25))
+    const capacity = Math.ceil(wanted / READ_AHEAD) * READ_AHEAD
+    const before = this.#capacity
     const scales = this.scales.slice()
     const factors = this.factors.slice()
     const { memory } = this.#exports
     const quantizedBytes = capacity * this.#dim
-    const needed = HEADER + 5 * quantizedBytes + 4 * capacity
+    const needed = HEADER + 5 * quantizedBytes + 9 * capacity + READ_AHEAD
     const missing = Math.ceil((needed - memory.buffer.byteLength) / PAGE)
     if (missing > 0) memory.grow(missing)
     this.#capacity = capacity
@@ -117,13 +134,32 @@ export class WasmScanner implements Scanner {
       view.fill(0)
       view.set(values)
     }
+    this.quantized.fill(0, before * this.#dim)
+    this.rowsWritten(0, capacity)
   }
 
-  scan(query: Float32Array, count: number, k: number): ScanResult {
+  rowsWritten(from: number, count: number): void {
+    const dim = this.#dim
+    this.#exports.sumRows(HEADER + from * dim, count, dim, this.#sumsAt() + 4 * from)
+  }
+
+  scan(query: Float32Array, count: number, k: number, mask?: Uint8Array): ScanResult {
     const size = Math.min(k, MAX_SCAN_K)
     const { memory } = this.#exports
-    quantizeQuery(query, new Int16Array(memory.buffer, 0, this.#dim))
-    const length = this.#exports.scan(0, HEADER, this.#scalesAt(), count, this.#dim, size, SCORES_AT, ROWS_AT)
+    quantizeQuery(query, new Uint8Array(memory.buffer, 0, this.#dim))
+    if (mask !== undefined) new Uint8Array(memory.buffer, this.#maskAt(), count).set(mask.subarray(0, count))
+    const length = this.#exports.scan(
+      0,
+      HEADER,
+      this.#scalesAt(),
+      this.#sumsAt(),
+      mask === undefined ? 0 : this.#maskAt(),
+      count,
+      this.#dim,
+      size,
+      SCORES_AT,
+      ROWS_AT,
+    )
     return {
       length,
       rows: new Uint32Array(memory.buffer, ROWS_AT, length),
@@ -153,6 +189,14 @@ export class WasmScanner implements Scanner {
 
   #scalesAt(): number {
     return HEADER + 5 * this.#capacity * this.#dim
+  }
+
+  #sumsAt(): number {
+    return this.#scalesAt() + 4 * this.#capacity
+  }
+
+  #maskAt(): number {
+    return this.#sumsAt() + 4 * this.#capacity
   }
 }
 
@@ -185,17 +229,22 @@ export class TypeScriptScanner implements Scanner {
     this.factors = factors
   }
 
-  scan(query: Float32Array, count: number, k: number): ScanResult {
+  // It sums rows as it scans.
+  rowsWritten(): void {}
+
+  scan(query: Float32Array, count: number, k: number, mask?: Uint8Array): ScanResult {
     const dim = this.#dim
-    const q = new Int16Array(dim)
+    const q = new Uint8Array(dim)
     quantizeQuery(query, q)
     const scores = new Float32Array(count)
     for (let row = 0; row < count; row++) {
       let dot = 0
-      for (let c = 0; c < dim; c++) dot += this.quantized[row * dim + c]! * q[c]!
+      for (let c = 0; c < dim; c++) dot += this.quantized[row * dim + c]! * (q[c]! - QUERY_ZERO)
       scores[row] = Math.fround(dot) * this.scales[row]!
     }
-    const order = Array.from(scores, (_, row) => row).sort((a, b) => scores[b]! - scores[a]! || a - b)
+    const order = Array.from(scores, (_, row) => row)
+      .filter((row) => mask === undefined || mask[row] !== 0)
+      .sort((a, b) => scores[b]! - scores[a]! || a - b)
     const rows = Uint32Array.from(order.slice(0, k))
     return { length: rows.length, rows, scores: Float32Array.from(rows, (row) => scores[row]!) }
   }
@@ -216,12 +265,19 @@ function countVectors(vectors: Float32Array, dim: number): number {
   )
 }
 
-/** Query → whole numbers of 8 bits, kept as int16 for the kernel, with a common scale that no order depends on. */
-function quantizeQuery(query: Float32Array, out: Int16Array): void {
+/** What stands for zero in a quantised query. */
+const QUERY_ZERO = 16
+const QUERY_MAX = 15
+
+/**
+ * Query → whole numbers of 5 bits, plus 16, with a common scale that no order depends on. The kernel can then add up
+ * twice as many products at once; what that rounds away is a tenth of what lies between the rows kept and those rescored.
+ */
+function quantizeQuery(query: Float32Array, out: Uint8Array): void {
   let max = 0
   for (let c = 0; c < query.length; c++) max = Math.max(max, Math.abs(query[c]!))
-  const scale = max === 0 ? 0 : 127 / max
-  for (let c = 0; c < query.length; c++) out[c] = Math.round(query[c]! * scale)
+  const scale = max === 0 ? 0 : QUERY_MAX / max
+  for (let c = 0; c < query.length; c++) out[c] = Math.round(query[c]! * scale) + QUERY_ZERO
 }
 
 function checkDim(dim: number): void {

@@ -9,36 +9,55 @@ export function topK(scores: ArrayLike<number>, k: number): Uint32Array {
   const n = scores.length
   const size = Math.min(k, n)
   const heap = new Uint32Array(size)
-  const value = (index: number): number => {
-    const raw = scores[index]!
-    return Number.isNaN(raw) ? -Infinity : raw
+  // Values beside their indices: the inner loops then read one kind of array, whatever the caller's is.
+  const values = new Float64Array(size)
+  if (size === 0) return heap
+  for (let index = 0; index < size; index++) {
+    heap[index] = index
+    const value = scores[index]!
+    values[index] = value === value ? value : -Infinity
   }
-  const worse = (a: number, b: number): boolean => value(a) < value(b) || (value(a) === value(b) && a > b)
-  const sift = (at: number, length: number): void => {
-    const item = heap[at]!
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= length) break
-      if (child + 1 < length && worse(heap[child + 1]!, heap[child]!)) child++
-      if (!worse(heap[child]!, item)) break
-      heap[at] = heap[child]!
-      at = child
-    }
-    heap[at] = item
-  }
-  for (let index = 0; index < size; index++) heap[index] = index
-  for (let at = (size >> 1) - 1; at >= 0; at--) sift(at, size)
+  for (let at = (size >> 1) - 1; at >= 0; at--) sift(heap, values, at, size)
+  let worst = values[0]!
   for (let index = size; index < n; index++) {
-    if (size > 0 && worse(heap[0]!, index)) {
-      heap[0] = index
-      sift(0, size)
-    }
+    const value = scores[index]!
+    // A later index loses a tie, and NaN compares false.
+    if (!(value > worst)) continue
+    heap[0] = index
+    values[0] = value
+    sift(heap, values, 0, size)
+    worst = values[0]!
   }
   for (let length = size - 1; length > 0; length--) {
-    const worst = heap[0]!
+    const index = heap[0]!
+    const value = values[0]!
     heap[0] = heap[length]!
-    heap[length] = worst
-    sift(0, length)
+    values[0] = values[length]!
+    heap[length] = index
+    values[length] = value
+    sift(heap, values, 0, length)
   }
   return heap
+}
+
+/** Moves the entry at `at` down to its place: the worst is on top, of equal ones that with the larger index. */
+function sift(heap: Uint32Array, values: Float64Array, at: number, length: number): void {
+  const index = heap[at]!
+  const value = values[at]!
+  for (;;) {
+    let child = 2 * at + 1
+    if (child >= length) break
+    if (child + 1 < length) {
+      const left = values[child]!
+      const right = values[child + 1]!
+      if (right < left || (right === left && heap[child + 1]! > heap[child]!)) child++
+    }
+    const other = values[child]!
+    if (!(other < value || (other === value && heap[child]! > index))) break
+    heap[at] = heap[child]!
+    values[at] = other
+    at = child
+  }
+  heap[at] = index
+  values[at] = value
 }

@@ -89,7 +89,7 @@ export async function rank(
   }
   const ranked: Ranked =
     request.strategy === 'trending'
-      ? rankByPopularity(model, model.trending, query)
+      ? rankByPopularity(model, 'trending', query)
       : await rankHistory(model, query, engine, scratch, () => {
           trace.enter('rank')
         })
@@ -209,10 +209,9 @@ function deviceList(
 
 /** Rows → ids with the step that speaks loudest for each; lists that know no visitor give no reasons. */
 function describeItems({ model }: Epoch, ranked: Ranked, steps: readonly HistoryItem[]): RankedItem[] {
-  const history = ranked.engine === 'none' ? undefined : toRows(model, steps)
+  const reasons = ranked.engine === 'none' ? [] : explain(model, toRows(model, steps), ranked.rows)
   return ranked.rows.map((row, place) => {
-    const index = history === undefined ? undefined : explain(model, history, row)
-    const step = index === undefined ? undefined : steps[index]
+    const step = steps[reasons[place] ?? -1]
     return {
       id: model.ids[row] ?? '',
       score: ranked.scores[place] ?? null,
