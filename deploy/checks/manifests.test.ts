@@ -127,9 +127,9 @@ const mistakes: readonly (readonly [what: string, from: string, to: string, foun
   ],
   [
     'a secret that is not fetched',
-    'objectName: cosmos-key\n          objectType',
-    'objectName: cosmos-keys\n          objectType',
-    'COSMOS_KEY is made of cosmos-key, which is not fetched',
+    'objectName: edge-push-keys\n          objectType',
+    'objectName: edge-push-key\n          objectType',
+    'ATTUNE_PUSH_KEYS is made of edge-push-keys, which is not fetched',
   ],
   [
     'a service that selects nothing',

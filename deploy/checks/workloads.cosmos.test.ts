@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { DATABASE, EVENTS_CONTAINER, type BatchDocument } from '@attune/core'
 import { seededRandom } from '@attune/core/testing'
 import { startCosmosLocal } from '@attune/cosmos-local'
@@ -178,6 +179,8 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
     ATTUNE_PUSH_KEYS: 'p'.repeat(32),
     ATTUNE_VISITOR_SECRETS: 'v'.repeat(32),
     COSMOS_ENDPOINTS: cosmos.endpoint,
+    // There is no Entra ID here to sign in to.
+    COSMOS_IDENTITY: '',
     COSMOS_KEY: cosmos.key,
   }
   const edgeProcess = await launch('edge', edge, edgeEnv, { models })
@@ -291,4 +294,12 @@ test('images hold what runs and no more, and say what it is', async () => {
     // A file that is linked is one of the checkout's own.
     expect(links.filter(({ nlink, mtimeMs }) => nlink > 1 || mtimeMs !== 0)).toEqual([])
   }
+})
+
+test('what is loaded only with an identity is in the image too', async () => {
+  const file = join(images, 'edge', 'dist', 'cosmos', 'workload-identity.js')
+  const code = `const { workloadIdentity } = await import(${JSON.stringify(file)}); console.log(typeof workloadIdentity)`
+  const env = { AZURE_CLIENT_ID: 'c', AZURE_TENANT_ID: 't', AZURE_FEDERATED_TOKEN_FILE: 'f' }
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], { env })
+  expect(stdout).toBe('function\n')
 })

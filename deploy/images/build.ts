@@ -56,15 +56,19 @@ const ORT_KEPT = /^(ort\.node\.min\.m?js|ort\.wasm(\.bundle)?\.min\.mjs|ort-wasm
 const DROPPED_FILES =
   /\.(map|d\.ts|d\.mts|d\.cts|tsbuildinfo|ts|md|markdown)$|^(\.modules\.yaml|lock\.yaml)$|^\.pnpm-/
 
+/** A compiler that a library names for its types, and the browser's half of an identity library. */
+const NEVER_RUN = /^(@typescript\+|typescript@|undici-types@|@azure\+msal-browser@)/
+
 async function prune(root: string): Promise<void> {
   for (const entry of await entriesOf(root)) {
     const inOrt = entry.parent.endsWith('onnxruntime-web/dist')
     const own = /^(src|kernels|conformance)$/.test(entry.name) && /(^|@attune\/[a-z-]+)$/.test(entry.parent)
     const types = /^@types(\+|$)/.test(entry.name) && entry.directory
+    const unused = NEVER_RUN.test(entry.name) && entry.parent.endsWith('node_modules/.pnpm')
     const noise =
       !entry.directory && !entry.link && DROPPED_FILES.test(entry.name) && !/^licen[cs]e/i.test(entry.name)
     const dead = entry.link && !existsSync(entry.path)
-    if (own || types || noise || dead || (inOrt && !ORT_KEPT.test(entry.name)))
+    if (own || types || unused || noise || dead || (inOrt && !ORT_KEPT.test(entry.name)))
       await rm(entry.path, { recursive: true, force: true })
   }
   // A package that is gone leaves its links behind.

@@ -143,3 +143,14 @@ test('settings of OpenTelemetry are read; a secret header never appears in a mes
   expect(problemsOf(wrong).toSorted()).toEqual(added.toSorted())
   expect(() => readConfig(wrong)).not.toThrow(/only-a-secret/)
 })
+
+test('a workload identity takes the place of the key; both, and any other word, are refused', () => {
+  const { COSMOS_KEY, ...rest } = GOOD
+  expect(readConfig({ ...rest, COSMOS_IDENTITY: 'workload' }).cosmos).toEqual({
+    endpoints: ['https://a.documents.azure.com', 'https://b.documents.azure.com'],
+    identity: 'workload',
+    database: 'attune',
+  })
+  expect(problemsOf({ ...rest, COSMOS_KEY, COSMOS_IDENTITY: 'workload' })).toEqual(['COSMOS_KEY'])
+  expect(problemsOf({ ...rest, COSMOS_IDENTITY: 'managed' })).toEqual(['COSMOS_IDENTITY'])
+})

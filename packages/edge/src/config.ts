@@ -31,7 +31,10 @@ export interface VerifyKey {
 export interface CosmosConfig {
   /** Base URLs without a trailing slash; the first is the write region. */
   readonly endpoints: readonly string[]
-  readonly key: string
+  /** Account key, base64; absent where an identity signs in instead. */
+  readonly key?: string
+  /** `workload`: the pod's own identity on AKS, through Entra ID. */
+  readonly identity?: 'workload'
   readonly database: string
   /** Name of the region to read from first, as the account document spells it. */
   readonly readRegion?: string
@@ -148,7 +151,12 @@ export function readConfig(env: Environment): Config {
   if (readRegion !== undefined && regions.length > 0 && !regions.includes(readRegion))
     fail('COSMOS_READ_REGION', 'one of COSMOS_REGIONS', readRegion)
   const key = text('COSMOS_KEY')
-  if (key === undefined || !isBase64(key)) fail('COSMOS_KEY', 'the account key in base64', key)
+  const identity = text('COSMOS_IDENTITY')
+  if (identity !== undefined && identity !== 'workload') fail('COSMOS_IDENTITY', 'workload', identity)
+  else if (identity !== undefined && key !== undefined)
+    fail('COSMOS_KEY', 'no key beside COSMOS_IDENTITY', key)
+  else if (identity === undefined && (key === undefined || !isBase64(key)))
+    fail('COSMOS_KEY', 'the account key in base64, or COSMOS_IDENTITY', key)
   const days = text('ATTUNE_RETENTION_DAYS')
   if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) fail('ATTUNE_RETENTION_DAYS', '1 to 9999', days)
   const identitySecrets = readIdentitySecrets(json('ATTUNE_IDENTITY_SECRETS', 'JSON'), sites, fail)
@@ -197,7 +205,7 @@ export function readConfig(env: Environment): Config {
     verifyKeys,
     cosmos: {
       endpoints: endpoints.map(normalEndpoint),
-      key: key ?? '',
+      ...(identity === undefined ? { key: key ?? '' } : { identity: 'workload' as const }),
       database: text('COSMOS_DATABASE') ?? DATABASE,
       ...(readRegion !== undefined && { readRegion }),
       ...(regions.length > 0 && { regions }),

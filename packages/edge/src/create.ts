@@ -1,12 +1,12 @@
 import { WasmScanner, type ScanExports } from '@attune/core/rank'
 import type { AppDeps } from './app.ts'
-import type { Config } from './config.ts'
+import { ConfigError, type Config } from './config.ts'
 import { Batches } from './cosmos/batches.ts'
 import { Catalogue } from './cosmos/catalogue.ts'
 import { Decisions } from './cosmos/decisions.ts'
 import { Reachability } from './cosmos/reachability.ts'
 import { Regions } from './cosmos/regions.ts'
-import { createCosmosFetch } from './cosmos/request.ts'
+import { createCosmosFetch, type CosmosCredential } from './cosmos/request.ts'
 import { Users } from './cosmos/users.ts'
 import { VisitorData } from './cosmos/visitor-data.ts'
 import { logFrom, type Log } from './log.ts'
@@ -32,8 +32,20 @@ export interface Host {
   readonly maxFileBytes: number
   readonly fetch: typeof fetch
   readonly log: Log
+  /** Tokens of Entra ID for Cosmos; absent: this host has no identity. */
+  readonly cosmosToken?: () => Promise<string>
   /** The address at the other end of the connection, or what stands for it. */
   readonly addressOf: AppDeps['addressOf']
+}
+
+/** @throws {ConfigError} `CONFIG_INVALID` when the host has no identity to sign in as */
+function credentialOf({ cosmos: { key } }: Config, { name, cosmosToken }: Host): CosmosCredential {
+  if (key !== undefined) return { key }
+  if (cosmosToken !== undefined) return { token: cosmosToken }
+  throw new ConfigError(
+    'CONFIG_INVALID',
+    `COSMOS_IDENTITY: expected a host with a workload identity, received ${name}; give it COSMOS_KEY instead`,
+  )
 }
 
 /** Configuration and host → what the app runs on. No I/O. */
@@ -42,7 +54,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
   const log = logFrom(config.logLevel, host.log)
   const reachability = new Reachability(now)
   const cosmosFetch = reachability.watch(
-    createCosmosFetch({ key: config.cosmos.key, fetch: host.fetch, now }),
+    createCosmosFetch({ credential: credentialOf(config, host), fetch: host.fetch, now }),
   )
   const regions = new Regions(config.cosmos, cosmosFetch, now)
   const models = new Models({

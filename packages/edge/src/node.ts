@@ -20,6 +20,12 @@ const REQUEST_TIMEOUT_MS = 300_000
 /** Longer than load balancers keep idle connections (60 s), so that they never send into one that just closed. */
 const KEEP_ALIVE_MS = 65_000
 
+/** Loaded only where it signs in: the library is large. */
+async function identityToken(): Promise<() => Promise<string>> {
+  const { workloadIdentity } = await import('./cosmos/workload-identity.ts')
+  return workloadIdentity({ now: Date.now })
+}
+
 /** Starts the edge in this process; models live in `options.persist`, or in a folder that goes with the edge. */
 export async function startNodeEdge(options: EdgeOptions): Promise<RunningEdge> {
   const models = options.persist ?? (await mkdtemp(join(tmpdir(), 'attune-models-')))
@@ -69,6 +75,7 @@ export async function serveNode(
     fetch: (input, init) => fetch(input, init),
     log: consoleLog,
     addressOf: (c) => getConnInfo(c).remote.address,
+    ...(config.cosmos.identity !== undefined && { cosmosToken: await identityToken() }),
   })
   const app = createApp(deps)
   const background = new Set<Promise<unknown>>()

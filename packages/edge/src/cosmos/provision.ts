@@ -15,7 +15,7 @@ export async function provision(
   config: CosmosConfig,
   host: { fetch: typeof fetch; now: () => number },
 ): Promise<void> {
-  const send = createCosmosFetch({ key: config.key, ...host })
+  const send = createCosmosFetch({ credential: { key: config.key ?? '' }, ...host })
   const create = async (type: 'dbs' | 'colls', link: string, path: string, body: object): Promise<void> => {
     try {
       await send({

@@ -1,5 +1,5 @@
 import { codeOf, CosmosError } from './errors.ts'
-import { createSigner } from './sign.ts'
+import { createSigner, createTokenSigner } from './sign.ts'
 
 export interface CosmosRequest {
   readonly endpoint: string
@@ -27,8 +27,11 @@ export interface CosmosResponse {
   readonly body: unknown
 }
 
+/** What authorizes requests: the account's key, or tokens of Entra ID. */
+export type CosmosCredential = { readonly key: string } | { readonly token: () => Promise<string> }
+
 export interface CosmosClientOptions {
-  readonly key: string
+  readonly credential: CosmosCredential
   readonly fetch: typeof fetch
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -44,12 +47,14 @@ const API_VERSION = '2020-07-15'
  * @returns a function that throws {@link CosmosError} for every status from 400
  */
 export function createCosmosFetch(options: CosmosClientOptions): CosmosFetch {
-  const sign = createSigner(options.key)
-  const { now } = options
+  const { now, credential } = options
+  const sign = 'key' in credential ? createSigner(credential.key) : createTokenSigner(credential.token)
   // Called as a plain function: workerd refuses a `fetch` whose receiver is another object.
   const send = options.fetch
   return async (request) => {
-    const { authorization, date } = await sign(request.verb, request.type, request.link, now())
+    const { authorization, date } = await authorized(() =>
+      sign(request.verb, request.type, request.link, now()),
+    )
     const headers: Record<string, string> = {
       authorization,
       'x-ms-date': date,
@@ -102,6 +107,15 @@ export function createCosmosFetch(options: CosmosClientOptions): CosmosFetch {
       continuation: response.headers.get('x-ms-continuation') ?? undefined,
       body: text === '' ? undefined : parseBody(text),
     }
+  }
+}
+
+/** No token, no request: for who asks it is as if Cosmos were away. */
+async function authorized<T>(sign: () => Promise<T>): Promise<T> {
+  try {
+    return await sign()
+  } catch (cause) {
+    throw new CosmosError('COSMOS_UNAVAILABLE', 'no token of Entra ID could be had for Cosmos', { cause })
   }
 }
 

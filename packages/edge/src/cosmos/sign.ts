@@ -39,3 +39,16 @@ export function createSigner(key: string): Sign {
     return signature
   }
 }
+
+/**
+ * Authorizes by tokens of Entra ID instead: the data-plane roles of their principal decide what a request may do.
+ *
+ * @param token - a token for `https://cosmos.azure.com`; asked for on every request, so it is to be kept there
+ * @see https://learn.microsoft.com/azure/cosmos-db/nosql/reference-data-plane-security
+ */
+export function createTokenSigner(token: () => Promise<string>): Sign {
+  return async (_verb, _type, _link, now) => ({
+    authorization: encodeURIComponent(`type=aad&ver=1.0&sig=${await token()}`),
+    date: new Date(now).toUTCString(),
+  })
+}
