@@ -50,39 +50,52 @@ const MAX_DELTA_INTERVAL_MS = 500
  * `ARTIFACT_FOLDER_MISSING`
  */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
-  const { now = Date.now, random = Math.random, fetch: fetcher = fetch } = options
-  const signer = await createSigner(options.signingKey)
+  await createSigner(options.signingKey)
   const folder = await StateFolder.open(options.folder)
+  const { cosmos, onStatus = () => undefined } = options
   const client = new CosmosClient({
-    endpoint: options.cosmos.endpoint,
-    key: options.cosmos.key,
+    endpoint: cosmos.endpoint,
+    key: cosmos.key,
     userAgentSuffix: 'attune-bridge',
   })
   try {
-    const deps: BridgeDeps = {
-      feeds: await openFeeds(client, options.cosmos.database ?? DATABASE),
-      folder,
-      edges: options.edges,
-      signer,
-      makeScanner: nodeScanner,
-      initial: () => initialModel(options.initial),
-      start: options.start ?? (await startOf(options.initial)),
-      deltaIntervalMs: Math.min(options.deltaIntervalMs ?? MAX_DELTA_INTERVAL_MS, MAX_DELTA_INTERVAL_MS),
-      ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
-      ...(options.limits !== undefined && { limits: options.limits }),
-      fetch: fetcher,
-      now,
-      random,
-      onStatus: options.onStatus ?? (() => undefined),
+    return await Bridge.start({
+      ...(await bridgeDeps(options, folder)),
+      feeds: await openFeeds(client, cosmos.database ?? DATABASE),
+      onStatus,
       dispose: () => {
         client.dispose()
       },
-    }
-    return await Bridge.start(deps)
+    })
   } catch (error) {
     client.dispose()
     await folder.close()
     throw error
+  }
+}
+
+/** What options say about a bridge; without feeds of its own it takes pages that others read. */
+export async function bridgeDeps(
+  options: Omit<BridgeOptions, 'onStatus'>,
+  folder: StateFolder,
+): Promise<BridgeDeps> {
+  const { now = Date.now, random = Math.random, fetch: fetcher = fetch } = options
+  return {
+    feeds: undefined,
+    folder,
+    edges: options.edges,
+    signer: await createSigner(options.signingKey),
+    makeScanner: nodeScanner,
+    initial: () => initialModel(options.initial),
+    start: options.start ?? (await startOf(options.initial)),
+    deltaIntervalMs: Math.min(options.deltaIntervalMs ?? MAX_DELTA_INTERVAL_MS, MAX_DELTA_INTERVAL_MS),
+    ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
+    ...(options.limits !== undefined && { limits: options.limits }),
+    fetch: fetcher,
+    now,
+    random,
+    onStatus: () => undefined,
+    dispose: () => undefined,
   }
 }
 

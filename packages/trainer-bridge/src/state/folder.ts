@@ -7,7 +7,7 @@ import { Journal } from './journal.ts'
 import { lock } from './lock.ts'
 import { readSnapshot, writeSnapshot, type Snapshot } from './snapshot.ts'
 
-const SNAPSHOT = 'state.bin'
+export const SNAPSHOT = 'state.bin'
 const LOCK = 'bridge.lock'
 
 /**
