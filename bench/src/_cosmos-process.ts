@@ -7,6 +7,7 @@ import { startCosmosLocal } from '@attune/cosmos-local'
 export interface CosmosProcess {
   readonly endpoint: string
   readonly key: string
+  readonly adminEndpoint: string
   close(): Promise<void>
   /** SIGKILL. */
   kill(): Promise<void>
@@ -19,7 +20,7 @@ export async function forkCosmos(folder: string, port = 0): Promise<CosmosProces
     execArgv: ['--conditions=@attune/source', '--no-warnings'],
   })
   const [account] = (await Promise.race([once(child, 'message'), died(child)])) as [
-    { endpoint: string; key: string },
+    { endpoint: string; key: string; adminEndpoint: string },
   ]
   return {
     ...account,
@@ -55,5 +56,5 @@ if (folder !== undefined && process.argv[1] === import.meta.filename) {
   process.once('disconnect', () => {
     void cosmos.close().then(() => process.exit())
   })
-  process.send?.({ endpoint: cosmos.endpoint, key: cosmos.key })
+  process.send?.({ endpoint: cosmos.endpoint, key: cosmos.key, adminEndpoint: cosmos.adminEndpoint })
 }

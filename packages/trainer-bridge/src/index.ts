@@ -38,6 +38,14 @@ export {
   type MicroBatch,
   type ModelChange,
 } from './refresh/live-model.ts'
+export {
+  startMember,
+  type ClusterOptions,
+  type Member,
+  type MemberOptions,
+  type MemberStatus,
+} from './cluster/member.ts'
+export { readState, type KeptState } from './state/inspect.ts'
 export { startBridge, type BridgeOptions } from './start.ts'
 export * from './train/index.ts'
 export { Windows, type CountSink, type StoredBatch, type WindowsState } from './windows.ts'

@@ -101,7 +101,10 @@ export class LeaderLink {
     }
     if (response.ok) return answer
     const code = answer.code === 'FEED_CONFLICT' ? 'FEED_CONFLICT' : 'LEADER_UNKNOWN'
-    throw new BridgeError(code, `${leader} answered ${response.status} ${String(answer.code)}: ${String(answer.detail ?? '')}`)
+    throw new BridgeError(
+      code,
+      `${leader} answered ${response.status} ${String(answer.code)}: ${String(answer.detail ?? '')}`,
+    )
   }
 }
 

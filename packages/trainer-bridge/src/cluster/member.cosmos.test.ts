@@ -37,7 +37,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-async function start(options: Partial<MemberOptions> = {}): Promise<{ member: Member; seen: MemberStatus[] }> {
+async function start(
+  options: Partial<MemberOptions> = {},
+): Promise<{ member: Member; seen: MemberStatus[] }> {
   const seen: MemberStatus[] = []
   const member = await startMember({
     cosmos,

@@ -192,7 +192,11 @@ export class Member {
       handOverEmpty: true,
       restore: (range) => this.#link.place(feed, range),
       onChanges: (documents, { range, continuation, previous, through, signal }) =>
-        this.#link.deliver(toPage(feed, range, { documents, continuation, through }), previous ?? null, signal),
+        this.#link.deliver(
+          toPage(feed, range, { documents, continuation, through }),
+          previous ?? null,
+          signal,
+        ),
       maxItemCount: feed === 'items' ? ITEMS_PER_PAGE : DOCUMENTS_PER_PAGE,
       checkpointEveryMs: CHECKPOINT_MS,
       ttlMs,

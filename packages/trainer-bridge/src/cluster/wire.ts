@@ -44,7 +44,10 @@ export function isSigned(key: Buffer, path: string, body: string, signature: str
   return received.length === expected.length && timingSafeEqual(received, expected)
 }
 
-export function toPlaceAnswer(place: { readonly continuation?: string; readonly start: FeedStart }): PlaceAnswer {
+export function toPlaceAnswer(place: {
+  readonly continuation?: string
+  readonly start: FeedStart
+}): PlaceAnswer {
   const { continuation, start } = place
   return {
     ...(continuation !== undefined && { continuation }),

@@ -73,7 +73,10 @@ async function copyState(from: string, to: string): Promise<void> {
     })
     if (copied) return
     if (attempt === ATTEMPTS) {
-      throw new BridgeError('STATE_UNREADABLE', `${from}: its state changed ${ATTEMPTS} times while it was copied`)
+      throw new BridgeError(
+        'STATE_UNREADABLE',
+        `${from}: its state changed ${ATTEMPTS} times while it was copied`,
+      )
     }
   }
 }

@@ -9,7 +9,9 @@ export interface NamedCounts {
 }
 
 /** Counts of all documents, once each, in the order they were stored: a single pass. */
-export function recount(documents: readonly Pick<BatchDocument, 'id' | 'visitor' | 'received' | 'events'>[]): NamedCounts {
+export function recount(
+  documents: readonly Pick<BatchDocument, 'id' | 'visitor' | 'received' | 'events'>[],
+): NamedCounts {
   const pairs = new Map<string, number>()
   const steps = new Map<string, number>()
   const windows = new Windows()

@@ -1,0 +1,505 @@
+import { join } from 'node:path'
+import { CosmosClient, type Container } from '@azure/cosmos'
+import {
+  DATABASE,
+  EVENTS_CONTAINER,
+  ITEMS_CONTAINER,
+  type BatchDocument,
+  type ItemAttributes,
+  type ItemDocument,
+  type TrackedEvent,
+} from '@attune/core'
+import type { ServingModel } from '@attune/core/rank'
+import { seededRandom } from '@attune/core/testing'
+import { createSigner, generateSigningKey, readState, Windows, type LiveModel } from '@attune/trainer-bridge'
+import { forkMember, type MemberProcess, type MemberProcessOptions } from './_bridge-process.ts'
+import { forkCosmos } from './_cosmos-process.ts'
+import { servedModel } from './_edge-folder.ts'
+import { forkNodeEdge, type ServerProcess } from './_edge-process.ts'
+import { startHouse, until } from './_loop.ts'
+import { randomModel } from './_model.ts'
+import { models } from './_visitor.ts'
+
+export interface FaultOptions {
+  readonly seconds: number
+  readonly seed: number
+  readonly bridges: number
+  readonly edges: number
+  /** Batches stored each second, at most. */
+  readonly perSecond: number
+}
+
+/** What was done to the house, and what came of it. */
+export interface FaultResult {
+  readonly kills: number
+  readonly leader_kills: number
+  readonly stalls: number
+  readonly edge_kills: number
+  readonly splits: number
+  readonly merges: number
+  readonly throttles: number
+  readonly documents: number
+  readonly events: number
+  readonly pairs: number
+  readonly epochs: number
+  readonly generations: number
+  readonly looks_at_edges: number
+  readonly forged_refused: number
+  readonly settled_s: number
+}
+
+const ITEMS = 60
+const UNITS_PER_PAIR = 2_520
+const TTL_MS = 2_000
+const SETTLE_MS = 120_000
+const WRITERS = 4
+type Pause = (ms: number) => Promise<void>
+const pause: Pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/**
+ * Several bridges, edges and a Cosmos of their own processes; visitors click while bridges, leaders and edges are killed
+ * and stopped, ranges split and merge, and Cosmos refuses. In the end the counts of the state and of every edge must equal
+ * a single pass over all stored events, and no edge was ever seen to go back.
+ *
+ * @throws when anything is lost, counted twice, or taken from somebody it should not have been
+ */
+export async function runFaults(options: FaultOptions): Promise<FaultResult> {
+  const random = seededRandom(options.seed)
+  let adminEndpoint = ''
+  const house = await startHouse(0, undefined, async (folder) => {
+    const cosmos = await forkCosmos(folder)
+    ;({ adminEndpoint } = cosmos)
+    return cosmos
+  })
+  const { cosmos, signingKey, pushKey, folder } = house
+  const stop = new AbortController()
+  const children = new Set<{ kill: () => Promise<unknown> }>()
+  try {
+    const database = new CosmosClient(cosmos).database(DATABASE)
+    const edges = await Promise.all(
+      Array.from({ length: options.edges }, (_, index) => KillableEdge.start(house.edgeOptions(index))),
+    )
+    edges.forEach((edge) => children.add(edge))
+    const settings = (index: number): MemberProcessOptions => ({
+      cosmos,
+      edges: edges.map(({ url }) => ({ url, pushKey })),
+      signingKey,
+      folder: join(folder, 'bridges'),
+      initial: ITEMS,
+      deltaIntervalMs: 50,
+      limits: { journalBytes: 50_000, deltas: 150 },
+      cluster: {
+        instance: `bridge-${index}-${Math.floor(random() * 1e9)}`,
+        host: '127.0.0.1',
+        ttlMs: TTL_MS,
+        roundMs: 200,
+      },
+    })
+    const members = await Promise.all(
+      Array.from({ length: options.bridges }, (_, index) => forkMember(settings(index))),
+    )
+    const toll = {
+      kills: 0,
+      leader_kills: 0,
+      stalls: 0,
+      edge_kills: 0,
+      splits: 0,
+      merges: 0,
+      throttles: 0,
+      forged_refused: 0,
+      looks_at_edges: 0,
+    }
+    const watching = Promise.all(edges.map((edge) => watch(edge, pushKey, toll, stop.signal)))
+    const forging = forge(edges, pushKey, toll, stop.signal)
+    watching.catch(() => stop.abort())
+    forging.catch(() => stop.abort())
+    const end = new AbortController()
+    setTimeout(() => {
+      end.abort()
+    }, options.seconds * 1_000)
+    const writing = writeAll(database.container(EVENTS_CONTAINER.id), options, end.signal)
+    const cataloguing = writeItems(database.container(ITEMS_CONTAINER.id), random, end.signal)
+    const replace = async (index: number) => {
+      members[index] = await forkMember(settings(index))
+    }
+    await disturb({ members, edges, adminEndpoint, random, toll, replace }, end.signal)
+    const documents = await writing
+    const attributes = await cataloguing
+    const settling = performance.now()
+    const expected = recount(documents)
+    await until(
+      'edges with all counts',
+      async () => {
+        if (stop.signal.aborted) await Promise.all([watching, forging])
+        const served = await Promise.all(
+          edges.map(({ folder: at }) => servedModel(at).catch(() => undefined)),
+        )
+        return served.map((model) =>
+          model === undefined ? 'no model' : differenceOf(model, expected, attributes),
+        )
+      },
+      (found) => found.every((one) => one === undefined),
+      SETTLE_MS,
+      500,
+    )
+    const settled = performance.now() - settling
+    stop.abort()
+    await Promise.all([watching, forging])
+    const last = await models(edges[0]?.url ?? '', pushKey)
+    await Promise.all(members.map((member) => member.close()))
+    const kept = await readState(join(folder, 'bridges'))
+    if (kept === undefined) throw new Error('no state was kept')
+    compareState(kept.model, expected)
+    const events = documents.reduce((sum, document) => sum + document.events.length, 0)
+    return {
+      ...toll,
+      documents: documents.length,
+      events,
+      pairs: expected.pairs.size,
+      epochs: last.serving?.epoch ?? 0,
+      generations: await generationOf(database.container('leases')),
+      settled_s: Number((settled / 1_000).toFixed(1)),
+    }
+  } finally {
+    stop.abort()
+    await Promise.allSettled([...children].map((child) => child.kill()))
+    await house.close()
+  }
+}
+
+/** A Node edge that can be killed and started again where it was. */
+class KillableEdge {
+  readonly #options: Parameters<typeof forkNodeEdge>[0]
+  #process: ServerProcess
+  readonly url: string
+  readonly folder: string
+  alive = true
+
+  private constructor(options: Parameters<typeof forkNodeEdge>[0], process: ServerProcess) {
+    this.#options = { ...options, port: Number(new URL(process.url).port) }
+    this.#process = process
+    this.url = process.url
+    this.folder = options.persist ?? ''
+  }
+
+  static async start(options: Parameters<typeof forkNodeEdge>[0]): Promise<KillableEdge> {
+    return new KillableEdge(options, await forkNodeEdge(options))
+  }
+
+  async kill(): Promise<void> {
+    this.alive = false
+    process.kill(this.#process.pid, 'SIGKILL')
+    await pause(50)
+  }
+
+  async restart(): Promise<void> {
+    this.#process = await forkNodeEdge(this.#options)
+    this.alive = true
+  }
+}
+
+interface World {
+  readonly members: MemberProcess[]
+  readonly edges: readonly KillableEdge[]
+  readonly adminEndpoint: string
+  readonly random: () => number
+  readonly toll: Record<
+    'kills' | 'leader_kills' | 'stalls' | 'edge_kills' | 'splits' | 'merges' | 'throttles',
+    number
+  >
+  readonly replace: (index: number) => Promise<void>
+}
+
+/** One thing after the other goes wrong; at the end everything runs again. */
+async function disturb(world: World, signal: AbortSignal): Promise<void> {
+  const { members, edges, adminEndpoint, random, toll, replace } = world
+  const admin = async (method: string, path: string, body: unknown = {}): Promise<boolean> => {
+    const headers = { 'content-type': 'application/json' }
+    return (await fetch(`${adminEndpoint}/api/${path}`, { method, headers, body: JSON.stringify(body) })).ok
+  }
+  const pick = <T>(list: readonly T[]): number => Math.floor(random() * list.length)
+  const leader = () => members.findIndex(({ report }) => report?.leads === true)
+  const killMember = async (index: number) => {
+    await members[index]?.kill()
+    await pause(random() * 400)
+    await replace(index)
+  }
+  const misfortunes = [
+    async () => {
+      await killMember(pick(members))
+      toll.kills++
+    },
+    async () => {
+      const index = leader()
+      if (index < 0) return
+      await killMember(index)
+      toll.kills++
+      toll.leader_kills++
+    },
+    async () => {
+      // A process that stands still for longer than its leases live, and then goes on as if nothing had been.
+      const index = random() < 0.6 && leader() >= 0 ? leader() : pick(members)
+      members[index]?.child.kill('SIGSTOP')
+      await pause(TTL_MS * (0.8 + random()))
+      members[index]?.child.kill('SIGCONT')
+      toll.stalls++
+    },
+    async () => {
+      const edge = edges[pick(edges)]
+      if (edge === undefined) return
+      await edge.kill()
+      await pause(random() * 1_000)
+      await edge.restart()
+      toll.edge_kills++
+    },
+    async () => {
+      const container = random() < 0.8 ? 'events' : 'items'
+      if (await admin('POST', `containers/${DATABASE}/${container}/split`)) toll.splits++
+    },
+    async () => {
+      if (await admin('POST', `containers/${DATABASE}/events/merge`)) toll.merges++
+    },
+    async () => {
+      await admin('POST', 'faults', {
+        fault: { kind: 'status', status: 429, substatus: 3200, retryAfterMs: 50 },
+        operations: ['change-feed', 'replace', 'query', 'create', 'read'],
+        probability: 0.4,
+        count: 300,
+      })
+      await pause(random() * 1_000)
+      await admin('DELETE', 'faults')
+      toll.throttles++
+    },
+  ]
+  await pause(1_500)
+  // Each at least once, in an order of its own; then whatever comes.
+  const first = misfortunes.map((one) => ({ one, at: random() })).sort((a, b) => a.at - b.at)
+  for (let turn = 0; !signal.aborted; turn++) {
+    await (first[turn]?.one ?? misfortunes[pick(misfortunes)])?.()
+    await pause(200 + random() * 600)
+  }
+}
+
+/** An edge that answers never serves less than it was seen to serve before. */
+async function watch(
+  edge: KillableEdge,
+  pushKey: string,
+  toll: { looks_at_edges: number },
+  signal: AbortSignal,
+): Promise<void> {
+  let before = { epoch: 0, delta: 0 }
+  while (!signal.aborted) {
+    const serving = await models(edge.url, pushKey).then(
+      (answer) => answer.serving,
+      () => null,
+    )
+    if (serving !== null) {
+      toll.looks_at_edges++
+      const { epoch, delta } = serving
+      if (epoch < before.epoch || (epoch === before.epoch && delta < before.delta)) {
+        throw new Error(`${edge.url}: served ${epoch}/${delta} after ${before.epoch}/${before.delta}`)
+      }
+      before = { epoch, delta }
+    }
+    await pause(20)
+  }
+}
+
+/** Somebody with the push key but not the signing key offers epochs and deltas that would be the next. */
+async function forge(
+  edges: readonly KillableEdge[],
+  pushKey: string,
+  toll: { forged_refused: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const signer = await createSigner(await generateSigningKey())
+  const headers = { authorization: `Bearer ${pushKey}`, 'content-type': 'application/jose' }
+  while (!signal.aborted) {
+    for (const { url } of edges) {
+      const serving = await models(url, pushKey).then(
+        (answer) => answer.serving,
+        () => null,
+      )
+      if (serving === null) continue
+      const jws = await signer.sign(
+        new TextEncoder().encode(JSON.stringify({ format: 1, epoch: serving.epoch + 1 })),
+        'attune-manifest+jws',
+      )
+      for (const [path, body] of [
+        [`/v1/models/${serving.epoch + 1}`, jws],
+        [`/v1/models/${serving.epoch}/deltas/${serving.delta + 1}`, 'unsigned bytes that are no delta'],
+      ] as const) {
+        const response = await fetch(url + path, { method: 'PUT', headers, body }).catch(() => undefined)
+        if (response?.ok === true) throw new Error(`${url}${path}: took what nobody signed`)
+        if (response !== undefined && response.status < 500) toll.forged_refused++
+      }
+    }
+    await pause(250)
+  }
+}
+
+/** Batches of a few visitors by each writer, in the order they are stored; events come twice now and then, and late. */
+async function writeAll(
+  container: Container,
+  { perSecond, seed }: FaultOptions,
+  signal: AbortSignal,
+): Promise<BatchDocument[]> {
+  const all = await Promise.all(
+    Array.from({ length: WRITERS }, (_, writer) => {
+      const random = seededRandom(seed * 1_000 + writer)
+      return write(container, writer, random, (WRITERS * 1_000) / perSecond, signal)
+    }),
+  )
+  return all.flat()
+}
+
+async function write(
+  container: Container,
+  writer: number,
+  random: () => number,
+  everyMs: number,
+  signal: AbortSignal,
+): Promise<BatchDocument[]> {
+  const documents: BatchDocument[] = []
+  let last: TrackedEvent | undefined
+  while (!signal.aborted) {
+    const at = Date.now()
+    const events = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, index): TrackedEvent => ({
+      id: `event-${writer}-${documents.length}-${index}`,
+      kind: random() < 0.8 ? 'click' : 'view',
+      item: random() < 0.1 ? `new-${Math.floor(random() * 20)}` : `item-${Math.floor(random() * ITEMS)}`,
+      at: at - Math.floor(random() * 60_000),
+    }))
+    if (last !== undefined && random() < 0.1) events.push(last)
+    last = events[0]
+    const document: BatchDocument = {
+      id: `batch-${writer}-${documents.length}`,
+      visitor: `shop:v${writer}-${Math.floor(random() * 12)}`,
+      site: 'shop',
+      at,
+      received: at,
+      events,
+    }
+    await stored(() => container.items.create(document))
+    documents.push(document)
+    await pause(random() * 2 * everyMs)
+  }
+  return documents
+}
+
+/** Tries until it is there; 409 says that it was. */
+async function stored(action: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await action()
+      return
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 409) return
+      await pause(50)
+    }
+  }
+}
+
+async function writeItems(
+  container: Container,
+  random: () => number,
+  signal: AbortSignal,
+): Promise<Map<string, ItemAttributes | null>> {
+  const newest = new Map<string, ItemAttributes | null>()
+  while (!signal.aborted) {
+    const item = `item-${Math.floor(random() * ITEMS)}`
+    const attributes = random() < 0.1 ? null : { stock: Math.floor(random() * 1_000), category: 'shoes' }
+    const document: ItemDocument = {
+      id: Buffer.from(item).toString('base64url'),
+      item,
+      attributes: attributes ?? {},
+      updated: Date.now(),
+      ...(attributes === null && { deleted: true }),
+    }
+    await stored(() => container.items.upsert(document))
+    newest.set(item, attributes)
+    await pause(40)
+  }
+  return newest
+}
+
+interface Counts {
+  readonly steps: Map<string, number>
+  readonly pairs: Map<string, number>
+}
+
+/** A single pass over all stored documents. */
+function recount(documents: readonly BatchDocument[]): Counts {
+  const counts: Counts = { steps: new Map(), pairs: new Map() }
+  const add = (map: Map<string, number>, key: string, value: number) => {
+    const sum = (map.get(key) ?? 0) + value
+    if (sum === 0) map.delete(key)
+    else map.set(key, sum)
+  }
+  const windows = new Windows()
+  for (const document of documents) {
+    windows.apply(document, {
+      step: (item, sign) => {
+        add(counts.steps, item, sign)
+      },
+      pair: (source, target, units, sign) => {
+        add(counts.pairs, `${source}>${target}`, sign * units)
+      },
+    })
+  }
+  return counts
+}
+
+/** How an edge's model differs from what it must be; undefined when it does not. */
+function differenceOf(
+  model: ServingModel,
+  { steps, pairs }: Counts,
+  attributes: ReadonlyMap<string, ItemAttributes | null>,
+): string | undefined {
+  const base = randomModel(ITEMS)
+  const sums = new Map<string, number>()
+  for (const [pair, units] of pairs) {
+    const source = pair.slice(0, pair.indexOf('>'))
+    sums.set(source, (sums.get(source) ?? 0) + units / UNITS_PER_PAIR)
+  }
+  for (const id of model.ids) {
+    const row = model.rowOf(id) ?? -1
+    const popularity = (base.tables.popularity[row] ?? 0) + (steps.get(id) ?? 0)
+    if (Math.abs((model.popularity[row] ?? 0) - popularity) > 1e-3 * Math.max(1, popularity))
+      return `${id}: popularity ${model.popularity[row]}, expected ${popularity}`
+    const sum = (base.tables.srSums[row] ?? 0) + (sums.get(id) ?? 0)
+    if (Math.abs((model.srSums[row] ?? 0) - sum) > 1e-3 * Math.max(1, sum))
+      return `${id}: sum of rules ${model.srSums[row]}, expected ${sum}`
+  }
+  for (const id of steps.keys()) if (model.rowOf(id) === undefined) return `${id} is not known`
+  for (const [id, wanted] of attributes) {
+    const row = model.rowOf(id) ?? -1
+    const same =
+      wanted === null ? model.isRemoved(row) : model.attributesOf(row)?.['stock'] === wanted['stock']
+    if (!same)
+      return `${id}: stock ${String(model.attributesOf(row)?.['stock'])}, expected ${String(wanted?.['stock'])}`
+  }
+  return undefined
+}
+
+/** To the last unit. */
+function compareState(live: LiveModel, { steps, pairs }: Counts): void {
+  const counted = live.counts.state().pairs
+  let total = 0
+  for (let at = 0; at < counted.length; at += 3) {
+    const pair = `${live.ids[counted[at] ?? -1]}>${live.ids[counted[at + 1] ?? -1]}`
+    if (counted[at + 2] !== (pairs.get(pair) ?? 0))
+      throw new Error(`${pair}: ${counted[at + 2]} units, a recount has ${pairs.get(pair) ?? 0}`)
+    if (counted[at + 2] !== 0) total++
+  }
+  if (total !== pairs.size) throw new Error(`${total} pairs are counted, a recount has ${pairs.size}`)
+  for (const [row, id] of live.ids.entries()) {
+    if (live.counts.steps(row) !== (steps.get(id) ?? 0))
+      throw new Error(`${id}: ${live.counts.steps(row)} steps, a recount has ${steps.get(id) ?? 0}`)
+  }
+}
+
+async function generationOf(leases: Container): Promise<number> {
+  const { resource } = await leases.item('attune-leader', 'attune-leader').read<{ generation: number }>()
+  return resource?.generation ?? 0
+}
