@@ -6,7 +6,7 @@ import { keepEpochs, modelOf, readArtifact, writeArtifact } from './artifact/fol
 import type { BridgeDeps, BridgeStatus, NewBase } from './bridge-deps.ts'
 import { keyOf, type KeyRange } from './change-feed/places.ts'
 import type { FeedStart } from './change-feed/read.ts'
-import type { FeedTotals } from './change-feed/reader.ts'
+import { FeedTotals } from './change-feed/reader.ts'
 import { sleep } from './change-feed/sleep.ts'
 import { BridgeError, sentence } from './error.ts'
 import { reportOf, requirePassed } from './gate/report.ts'
@@ -129,8 +129,8 @@ export class Bridge implements ReleaseSource {
     return this.#followers.map(({ status }) => status)
   }
 
-  get feed(): Readonly<FeedTotals> {
-    return this.#reading?.totals ?? { ranges: 0, documents: 0, skipped: 0, ru: 0 }
+  get feed(): FeedTotals {
+    return this.#reading?.totals ?? new FeedTotals()
   }
 
   /** Events taken in since the process started, and those read but waiting. */
@@ -264,7 +264,7 @@ export class Bridge implements ReleaseSource {
     const { start } = this.#place
     const inbox = new Inbox()
     const stop = new AbortController()
-    const totals: FeedTotals = { ranges: 0, documents: 0, skipped: 0, ru: 0 }
+    const totals = new FeedTotals()
     const own =
       feeds === undefined
         ? { totals, done: Promise.resolve() }

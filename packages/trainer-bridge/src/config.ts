@@ -1,5 +1,7 @@
 import { DATABASE, describe, type Issue } from '@attune/core'
+import { isIP } from 'node:net'
 import { parseSigningKey, type SigningKey } from './artifact/sign.ts'
+import type { ClusterOptions } from './cluster/member.ts'
 import { BridgeError, sentence } from './error.ts'
 import type { EdgeTarget } from './push/edge-client.ts'
 import type { FeedStart } from './change-feed/read.ts'
@@ -16,6 +18,8 @@ export interface Config {
   /** Absent: where the initial artifact's visits end, else the beginning. */
   readonly start: FeedStart | undefined
   readonly deltaIntervalMs: number
+  /** How this instance takes part with others; absent: it is alone. */
+  readonly cluster: ClusterOptions | undefined
   /** Of health and metrics; 0: any free one. */
   readonly port: number
   readonly host: string
@@ -68,6 +72,12 @@ export function readConfig(env: Environment): Config {
     initial: text('ATTUNE_INITIAL'),
     start: readStart(text('ATTUNE_START'), fail),
     deltaIntervalMs: number('ATTUNE_DELTA_INTERVAL_MS', 500, 20, 500),
+    cluster: readCluster(
+      text('ATTUNE_CLUSTER_HOST'),
+      text('ATTUNE_INSTANCE') ?? text('HOSTNAME'),
+      number('ATTUNE_CLUSTER_PORT', 9465, 1, 65_535),
+      fail,
+    ),
     port: number('PORT', 9464, 0, 65_535),
     host: text('HOST') ?? '0.0.0.0',
   }
@@ -111,6 +121,21 @@ function readEdges(value: string | undefined, pushKey: string | undefined, fail:
     }
     return [{ url, pushKey: key }]
   })
+}
+
+function readCluster(
+  host: string | undefined,
+  instance: string | undefined,
+  port: number,
+  fail: Fail,
+): ClusterOptions | undefined {
+  if (host === undefined) return undefined
+  if (!/^[A-Za-z0-9.:-]{1,253}$/.test(host))
+    return fail('ATTUNE_CLUSTER_HOST', 'a host name or an address, without a port', host)
+  // A name that is used again after a kill would be taken for the one that was killed.
+  const life = crypto.randomUUID().slice(0, 8)
+  const address = isIP(host) === 0 ? '0.0.0.0' : host
+  return { host, port, listen: address, instance: `${instance ?? 'bridge'}-${life}` }
 }
 
 function readKey(value: string | undefined, fail: Fail): SigningKey | undefined {

@@ -2,7 +2,7 @@ import type { Container } from '@azure/cosmos'
 import { toStoredBatch } from './change-feed/batches.ts'
 import { toItemChange } from './change-feed/items.ts'
 import { keyOf, type FeedPlaces, type KeyRange } from './change-feed/places.ts'
-import { startReaders, type FeedTotals } from './change-feed/reader.ts'
+import { FeedTotals, startReaders } from './change-feed/reader.ts'
 import type { FeedRead, FeedStart } from './change-feed/read.ts'
 import type { FeedName, FeedPage } from './refresh/live-model.ts'
 
@@ -48,11 +48,12 @@ export async function startOwnFeeds(
   options: OwnFeedsOptions,
 ): Promise<{ totals: FeedTotals; done: Promise<void> }> {
   const { feeds, start, places, idleMs, signal, random, onPage, onError } = options
-  const totals: FeedTotals = { ranges: 0, documents: 0, skipped: 0, ru: 0 }
+  const totals = new FeedTotals()
   const readings = (['events', 'items'] as const).flatMap((feed) => {
     const container = feeds[feed]
     if (container === undefined) return []
     return startReaders({
+      name: feed,
       container,
       start: feed === 'events' ? start : 'beginning',
       places: places(feed),

@@ -1,9 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '@attune/core/testing'
+import type { ContainerRequest } from '@azure/cosmos'
+import { LEASES_CONTAINER } from '@attune/core'
 import { startCosmosLocal } from '@attune/cosmos-local'
 import { afterEach, expect, test, vi } from 'vitest'
 import { buildArtifact } from './artifact/build.ts'
@@ -35,6 +38,14 @@ function launch(env: Record<string, string>): { child: ChildProcess; output: () 
     child.kill('SIGKILL')
   })
   return { child, output: () => text }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
 }
 
 async function cli(argv: string[], env: Record<string, string> = {}) {
@@ -125,6 +136,88 @@ test(
     const [code] = (await once(child, 'exit')) as [number]
     expect(code).toBe(0)
     expect(Date.now() - started).toBeLessThan(20_000)
+  },
+)
+
+test(
+  'two services share the work: one leads, the other takes over on SIGTERM in the same epoch, lag is told by both',
+  { timeout: 120_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'attune-service-'))
+    cleanup.push(() => rm(folder, { recursive: true, force: true }))
+    const cosmos = await startCosmosLocal({ port: 0 })
+    cleanup.push(() => cosmos.close())
+    const signingKey = await generateSigningKey()
+    const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
+    cleanup.push(() => edge.close())
+    const container = await createEvents(cosmos, { throughput: 40_000 })
+    await container.database.containers.createIfNotExists(
+      structuredClone(LEASES_CONTAINER) as ContainerRequest,
+    )
+    await writeArtifact(
+      join(folder, 'initial'),
+      await buildArtifact(randomTrainedModel(50), {
+        epoch: 4,
+        parent: null,
+        created: '2026-01-01T00:00:00.000Z',
+        trainer: 'test/1',
+        makeScanner: nodeScanner,
+        random: seededRandom(1),
+      }),
+    )
+    const start = async (clusterPort: number) => {
+      const { child, output } = launch({
+        COSMOS_ENDPOINT: cosmos.endpoint,
+        COSMOS_KEY: cosmos.key,
+        ATTUNE_EDGES: edge.url,
+        ATTUNE_PUSH_KEY: edge.pushKey,
+        ATTUNE_SIGNING_KEY: JSON.stringify(signingKey),
+        ATTUNE_FOLDER: join(folder, 'state'),
+        ATTUNE_INITIAL: join(folder, 'initial'),
+        ATTUNE_CLUSTER_HOST: '127.0.0.1',
+        ATTUNE_CLUSTER_PORT: String(clusterPort),
+        HOST: '127.0.0.1',
+        PORT: '0',
+      })
+      const url = await vi.waitFor(() => {
+        const health = /"health":"([^"]+)"/.exec(output())?.[1]
+        expect(health, output()).toBeDefined()
+        return health ?? ''
+      }, 40_000)
+      const get = (path: string) => fetch(url.replace('healthz', path))
+      await vi.waitFor(async () => expect((await get('readyz')).status).toBe(200), 20_000)
+      return {
+        child,
+        get,
+        health: async () => (await (await get('healthz')).json()) as Record<string, unknown>,
+      }
+    }
+    const one = await start(await freePort())
+    await vi.waitFor(async () => expect((await one.health())['leads']).toBe(true), 20_000)
+    const two = await start(await freePort())
+    await vi.waitFor(async () => {
+      expect([(await one.health())['ranges'], (await two.health())['ranges']]).toEqual([2, 2])
+    }, 30_000)
+    for (let visitor = 0; visitor < 20; visitor++) await storeClicks(container, `v${visitor}`, ['item-1'])
+    const tells = (service: typeof one, ...wanted: RegExp[]) =>
+      vi.waitFor(async () => {
+        const metrics = await (await service.get('metrics')).text()
+        for (const line of wanted) expect(metrics).toMatch(line)
+      }, 20_000)
+    const caughtUp = /\nattune_feed_lag_seconds\{feed="events",range="[^"]*"\} 0\n/
+    await tells(one, /\nattune_events_total 20\n/, /\nattune_leads 1\n/, caughtUp)
+    await tells(two, /\nattune_leads 0\n/, caughtUp)
+
+    const started = Date.now()
+    one.child.kill('SIGTERM')
+    const [code] = (await once(one.child, 'exit')) as [number]
+    expect([code, Date.now() - started < 20_000]).toEqual([0, true])
+    await vi.waitFor(async () => expect(await two.health()).toMatchObject({ leads: true, ranges: 4 }), 20_000)
+    await storeClicks(container, 'v0', ['item-2'])
+    await vi.waitFor(async () => {
+      expect(await two.health()).toMatchObject({ epoch: 1, edges: [{ state: 'current' }] })
+    }, 20_000)
+    expect(edge.model?.epoch).toBe(1)
   },
 )
 

@@ -1,6 +1,7 @@
-import { access, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BridgeError } from '../error.ts'
+import { newestState } from '../state/generation.ts'
 import type { Artifact } from './build.ts'
 import { listEpochs, modelOf, readArtifact, writeArtifact } from './folder.ts'
 import type { NewBase } from '../bridge-deps.ts'
@@ -15,13 +16,8 @@ const HELD = 'held'
  * @throws {BridgeError} `ARTIFACT_FOLDER_MISSING` when it is no bridge's folder
  */
 export async function handOver(folder: string, artifact: Artifact): Promise<void> {
-  await access(join(folder, 'state.bin')).catch((cause: unknown) => {
-    throw new BridgeError(
-      'ARTIFACT_FOLDER_MISSING',
-      `${folder}: expected the folder of a bridge (state.bin)`,
-      { cause },
-    )
-  })
+  if ((await newestState(folder)) === undefined)
+    throw new BridgeError('ARTIFACT_FOLDER_MISSING', `${folder}: expected the folder of a bridge (state.bin)`)
   await rm(join(folder, NEXT), { recursive: true, force: true })
   await writeArtifact(join(folder, NEXT), artifact)
 }

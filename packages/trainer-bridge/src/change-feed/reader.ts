@@ -3,6 +3,8 @@ import { keyOf, uncoveredParts, type FeedPlaces, type KeyRange } from './places.
 import { readFeed, type FeedRead, type FeedStart } from './read.ts'
 
 export interface FeedReaderOptions {
+  /** For metrics; the container's id when absent. */
+  readonly name?: string
   readonly container: Container
   readonly start: FeedStart
   /** As checkpointed. */
@@ -20,11 +22,31 @@ export interface FeedReaderOptions {
 }
 
 /** What has been read so far, over all ranges. */
-export interface FeedTotals {
-  ranges: number
-  documents: number
-  skipped: number
-  ru: number
+export class FeedTotals {
+  ranges = 0
+  documents = 0
+  skipped = 0
+  ru = 0
+  readonly #lags = new Map<
+    string,
+    { feed: string; range: string; items: number; oldest: number | undefined }
+  >()
+
+  /** @param oldest - seconds since 1970 of the oldest change that waits */
+  lag(feed: string, range: string, items: number, oldest?: number): void {
+    this.#lags.set(`${feed} ${range}`, { feed, range, items, oldest })
+  }
+
+  /** How far behind each range is, in transactions and in seconds. */
+  lags(): { feed: string; range: string; items: number; seconds: number }[] {
+    const now = Date.now() / 1_000
+    return [...this.#lags.values()].map(({ feed, range, items, oldest = now }) => ({
+      feed,
+      range,
+      items,
+      seconds: items === 0 ? 0 : Math.max(0, now - oldest),
+    }))
+  }
 }
 
 /**
@@ -47,7 +69,7 @@ export async function startReaders(
     ...known,
     ...fresh.map((range): [KeyRange, undefined] => [range, undefined]),
   ]
-  const totals = options.totals ?? { ranges: 0, documents: 0, skipped: 0, ru: 0 }
+  const totals = options.totals ?? new FeedTotals()
   totals.ranges += ranges.length
   const reading = ranges.map(([range, continuation]) =>
     sample === undefined ? undefined : readRange(range, continuation, sample, options, totals),
@@ -62,6 +84,7 @@ async function readRange(
   options: FeedReaderOptions,
   totals: FeedTotals,
 ): Promise<void> {
+  const name = options.name ?? options.container.id
   const feed = readFeed<unknown>({
     container: options.container,
     // The SDK only takes ranges of its own class, which it does not export.
@@ -79,10 +102,16 @@ async function readRange(
     onRead: (ru, documents) => {
       totals.ru += ru
       totals.documents += documents
+      if (documents === 0) totals.lag(name, keyOf(range), 0)
     },
     onError: (error, retryInMs) => {
       options.onError(keyOf(range), error, retryInMs)
     },
   })
-  for await (const page of feed) await options.onPage(page, range)
+  for await (const page of feed) {
+    const first: unknown = page.documents[0]
+    const stamp: unknown = typeof first === 'object' && first !== null ? Reflect.get(first, '_ts') : undefined
+    totals.lag(name, keyOf(range), page.behind + page.documents.length, Number(stamp ?? Date.now() / 1_000))
+    await options.onPage(page, range)
+  }
 }

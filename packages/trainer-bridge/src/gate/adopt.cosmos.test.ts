@@ -63,6 +63,7 @@ test.each([
         initial,
         start: 'beginning',
         deltaIntervalMs: 20,
+        cluster: undefined,
         port: 0,
         host: '127.0.0.1',
       },
@@ -79,7 +80,7 @@ test.each([
     expect(edge.model?.epoch).toBe(1)
     if (code === 'GATE_MISSING') return
     const base = { model: randomTrainedModel(45, 2), trainer: 'local/0.1.0', gate, since: 0 }
-    await expect(service.bridge.adopt(base)).rejects.toMatchObject({ code })
+    await expect(service.bridge?.adopt(base)).rejects.toMatchObject({ code })
   },
   60_000,
 )

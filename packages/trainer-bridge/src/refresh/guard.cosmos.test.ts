@@ -58,5 +58,5 @@ test('a bridge whose factor rows would spoil lists sends counts alone, says so, 
   const trained = model.tables.popularity.reduce((sum, count) => sum + count, 0)
   expect(Math.round(popularity - trained)).toBe(120)
   if (held.length === deltas) expect(edge.model?.factors.slice(0, 300 * 64)).toEqual(model.factors)
-  expect(renderMetrics(bridge, counters)).toContain(`attune_deltas_held_total ${held.length}`)
+  expect(renderMetrics({ bridge }, counters)).toContain(`attune_deltas_held_total ${held.length}`)
 }, 60_000)
