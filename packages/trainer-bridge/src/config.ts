@@ -19,7 +19,7 @@ export interface Config {
   readonly start: FeedStart | undefined
   readonly deltaIntervalMs: number
   /** How this instance takes part with others; absent: it is alone. */
-  readonly cluster: ClusterOptions | undefined
+  readonly cluster?: ClusterOptions | undefined
   /** Of health and metrics; 0: any free one. */
   readonly port: number
   readonly host: string

@@ -98,7 +98,7 @@ test('rollback of a bridge: the model before serves under a new number, with wha
   )
   cleanup.push(() => service.close())
   await storeClicks(container, 'v', ['item-1', 'item-2'])
-  await vi.waitFor(() => expect(service.bridge.model.counts.steps(2)).toBe(1), 10_000)
+  await vi.waitFor(() => expect(service.bridge?.model.counts.steps(2)).toBe(1), 10_000)
   await writeArtifact(models, await artifact(2, 42))
   await cli(['push', '--artifact', models, '--bridge', state, '--override-gate', 'a random model'])
   await vi.waitFor(() => expect(edge.model?.items).toBe(42), 20_000)
@@ -107,7 +107,7 @@ test('rollback of a bridge: the model before serves under a new number, with wha
   expect(back).toMatchObject({ code: 0, json: { bridge: { epoch: 1 } } })
   await vi.waitFor(() => expect(edge.model).toMatchObject({ items: 41, epoch: left + 1 }), 20_000)
   // The click that the first model had on top is counted again, once.
-  await vi.waitFor(() => expect(service.bridge.model.counts.steps(2)).toBe(1), 10_000)
+  await vi.waitFor(() => expect(service.bridge?.model.counts.steps(2)).toBe(1), 10_000)
   expect(edge.model?.manifest.gate).toMatchObject({
     report: { verdict: 'overridden', override: { why: 'rolled back to epoch 1' } },
   })

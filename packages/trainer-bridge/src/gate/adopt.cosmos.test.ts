@@ -63,7 +63,6 @@ test.each([
         initial,
         start: 'beginning',
         deltaIntervalMs: 20,
-        cluster: undefined,
         port: 0,
         host: '127.0.0.1',
       },
