@@ -141,6 +141,8 @@ export interface ServingState {
 export interface ModelsResponse {
   readonly serving: ServingState | null
   readonly epochs: readonly number[]
+  /** What the serving epoch's manifest says of its worth, unless that is longer than 8 KB. */
+  readonly gate?: Readonly<Record<string, unknown>>
 }
 
 /** RFC 9457 problem details. */

@@ -99,7 +99,8 @@ export function describeModels(start: StartEdge): void {
   })
 
   test('a signed epoch serves once its golden vectors ran in ORT', async () => {
-    const answer = await api.pushManifest(signer, first.manifest)
+    const gate = { hr20: 0.5, report: { verdict: 'first' } }
+    const answer = await api.pushManifest(signer, { ...first.manifest, gate })
     expect([answer.status, answer.body]).toEqual([200, { epoch: 5, delta: 0, through: null }])
     const models = (await api.models()).body
     expect(models.epochs).toEqual([5])
@@ -110,6 +111,7 @@ export function describeModels(start: StartEdge): void {
       engine: 'ort',
       created: first.manifest.created,
     })
+    expect(models.gate).toEqual(gate)
   })
 
   test('ORT on this host and the TypeScript of core give the same 20 items, scores equal to 1e-4', async () => {

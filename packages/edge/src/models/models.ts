@@ -25,6 +25,8 @@ export interface ModelsDeps {
   readonly maxRankMs: number
 }
 
+const MAX_GATE_LENGTH = 8_000
+
 /** Keeps work going after the response; `waitUntil` of the host. */
 export type Background = (work: Promise<unknown>) => void
 
@@ -60,7 +62,10 @@ export class Models {
 
   async list(): Promise<ModelsResponse> {
     await this.#ready()
-    return { serving: this.serving, epochs: await this.#deps.store.epochs() }
+    const epochs = await this.#deps.store.epochs()
+    const gate = this.#deps.current.epoch?.model.manifest.gate
+    const small = gate !== undefined && JSON.stringify(gate).length <= MAX_GATE_LENGTH
+    return { serving: this.serving, epochs, ...(small && { gate }) }
   }
 
   /**

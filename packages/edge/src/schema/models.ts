@@ -1,7 +1,7 @@
 import type { ModelsResponse, ServingState } from '@attune/core'
 import * as v from 'valibot'
 import { delta, epoch, flag, many, oneOf, text, whole } from './fields.ts'
-import { object, says } from './object.ts'
+import { may, object, says } from './object.ts'
 import { engine } from './rank.ts'
 
 export const MAX_MANIFEST_BYTES = 1_000_000
@@ -49,6 +49,7 @@ const servingState: v.GenericSchema<ServingState> = object<ServingState>({
 export const modelsResponse: v.GenericSchema<ModelsResponse> = object<ModelsResponse>({
   serving: v.nullable(servingState),
   epochs: many(epoch),
+  gate: may(says(v.record(v.string(), v.unknown()), 'What the serving epoch’s manifest says of its worth')),
 })
 
 export const fileResponse: v.GenericSchema<{ sha256: string; bytes: number }> = object<{

@@ -1,5 +1,6 @@
 import { BridgeError, sentence } from '../error.ts'
 import { EdgeClient } from '../push/edge-client.ts'
+import { reportOf } from '../gate/report.ts'
 import { EDGE_OPTIONS, EDGE_USAGE, edgesOf } from './edges.ts'
 import type { Command } from './command.ts'
 
@@ -30,9 +31,10 @@ export const models: Command = {
     }
     const lines = edges.map((edge) => {
       if ('error' in edge) return `${edge.url}  ${edge.error}`
-      const { serving } = edge
+      const { serving, epochs, gate } = edge
+      const report = reportOf(gate)
       if (serving === null) return `${edge.url}  no model`
-      return `${edge.url}  epoch ${serving.epoch}, delta ${serving.delta}, ${serving.items} items, ${serving.engine}, through ${serving.through ?? 'nothing yet'}`
+      return `${edge.url}  epoch ${serving.epoch}, delta ${serving.delta}, ${serving.items} items, ${serving.engine}, through ${serving.through ?? 'nothing yet'}; gate: ${report?.verdict ?? 'no report'}; has ${epochs.join(', ')}`
     })
     return { result: { edges }, lines }
   },
