@@ -13,7 +13,7 @@ const plugins = [
 // Private properties start with `_`.
 const smallest = {
   ecma: 2020,
-  compress: { passes: 3, unsafe_arrows: true, pure_getters: true },
+  compress: { directives: false, passes: 3, unsafe_arrows: true, pure_getters: true },
   mangle: { properties: { regex: /^_/ } },
 }
 const external = ['idb', 'react', /^@attune\/core/]
@@ -27,7 +27,14 @@ export default [
     input: { index: 'src/index.ts', react: 'src/react.ts', 'on-device': 'src/on-device.ts' },
     external,
     plugins: [...plugins, terser({ ...smallest, module: true })],
-    output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'chunk-[hash].js' },
+    output: {
+      dir: 'dist',
+      format: 'es',
+      sourcemap: true,
+      chunkFileNames: 'chunk-[hash].js',
+      // Frameworks with server components then know where the browser's part begins.
+      banner: ({ name }) => (name === 'react' ? `'use client'` : ''),
+    },
     onwarn: warn,
   },
   {
