@@ -9,6 +9,7 @@ export default defineConfig({
     include: [
       'deploy/**/*.test.ts',
       '{packages,tools,examples}/*/{src,conformance}/**/*.test.{ts,tsx}',
+      'packages/edge/studio/*.test.ts',
       'scripts/**/*.test.ts',
       'bench/src/**/*.test.ts',
     ],

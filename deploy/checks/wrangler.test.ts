@@ -80,7 +80,7 @@ test.for(environments)(
       ...(environment.r2_buckets ?? []).map(({ binding }) => binding),
       ...(environment.durable_objects?.bindings ?? []).map(({ name }) => name),
     ]
-    expect(bindings).toEqual(expect.arrayContaining(['MODELS', 'MODEL_LOG']))
+    expect(bindings).toEqual(expect.arrayContaining(['MODELS', 'MODEL_LOG', 'ACTIVITY']))
     for (const name of bindings) expect(declared).toContain(name)
     // Durable Objects exist only once a migration made their class.
     const made = (config.migrations ?? []).flatMap(({ new_sqlite_classes = [], new_classes = [] }) => [
@@ -126,7 +126,7 @@ async function readBindings(): Promise<string[]> {
   const files = names.filter((name) => name.endsWith('worker.ts'))
   const texts = await Promise.all(files.map((name) => readFile(join(EDGE, 'src', name), 'utf8')))
   const body = texts.map((one) => /interface WorkerEnv \{([^}]*)\}/.exec(one)?.[1] ?? '').join('\n')
-  return [...body.matchAll(/readonly (\w+):/g)].map(([, name = '']) => name)
+  return [...body.matchAll(/readonly (\w+)\??:/g)].map(([, name = '']) => name)
 }
 
 /** Settings an edge starts with. */

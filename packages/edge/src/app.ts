@@ -25,6 +25,8 @@ import { getModels, postActivate, postRollback, putDelta, putEpoch, putFile } fr
 import { postRank } from './routes/rank.ts'
 import { getWeights } from './routes/weights.ts'
 import { postDelete, postExport, postIdentify, postVisitors } from './routes/visitors.ts'
+import type { Activity } from './studio/activity.ts'
+import { createStudio, type StudioFiles } from './studio/app.ts'
 import type { Freshness } from './telemetry/freshness.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 import type { RequestTrace } from './telemetry/trace.ts'
@@ -57,6 +59,9 @@ export interface AppDeps {
   readonly metrics: Metrics
   readonly telemetry: Telemetry
   readonly freshness: Freshness
+  readonly activity: Activity
+  /** The live page; undefined: this build is without it. */
+  readonly studio: StudioFiles | undefined
   /** ONNX Runtime is part of this build: a list that core ranks then is a fallback. */
   readonly hasOrt: boolean
   /** Who is calling, as far as the host can tell. */
@@ -92,6 +97,10 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
 
   app.get('/openapi.json', getOpenApi)
   app.get('/docs', getDocs)
+
+  // An operator's page where there is no operator would be a riddle.
+  if (deps.studio !== undefined && deps.config.adminKeys.length > 0)
+    app.route('/studio', createStudio(deps, deps.studio))
 
   app.use('/v1/*', cors(deps.config.sites))
   const page = siteKey(deps.config)

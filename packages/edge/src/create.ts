@@ -17,6 +17,8 @@ import type { ModelStore } from './models/store.ts'
 import { Verifier } from './models/verify.ts'
 import { Current } from './serve/current.ts'
 import type { LoadOrt } from './serve/ort.ts'
+import { Activity, processActivityStore, type ActivityStore } from './studio/activity.ts'
+import type { StudioFiles } from './studio/app.ts'
 import { Freshness } from './telemetry/freshness.ts'
 import { gaugesOf } from './telemetry/gauges.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
@@ -34,6 +36,10 @@ export interface Host {
   readonly log: Log
   /** Tokens of Entra ID for Cosmos; absent: this host has no identity. */
   readonly cosmosToken?: () => Promise<string>
+  /** Where processes bring together what the live page shows; absent: each is for itself. */
+  readonly activity?: ActivityStore
+  /** The live page; absent: not part of this build. */
+  readonly studio?: StudioFiles
   /** The address at the other end of the connection, or what stands for it. */
   readonly addressOf: AppDeps['addressOf']
 }
@@ -110,6 +116,8 @@ export function createDeps(config: Config, host: Host): AppDeps {
     metrics,
     telemetry,
     freshness,
+    activity: new Activity(host.activity ?? processActivityStore(now), now),
+    studio: host.studio,
     hasOrt: host.loadOrt !== undefined,
     limiter: new RateLimiter(config.limits, now),
     addressOf: config.trustProxy ? forwardedFor : host.addressOf,

@@ -10,6 +10,7 @@ import { readConfig } from './config.ts'
 import { createDeps } from './create.ts'
 import { consoleLog } from './log.ts'
 import { FileSystemModelStore } from './models/file-system.ts'
+import { PAGE, SCRIPT, STYLE } from './studio/generated.ts'
 import { loadOrt } from './serve/ort-node.ts'
 import { environmentOf, type EdgeOptions, type RunningEdge } from './host/options.ts'
 
@@ -71,6 +72,7 @@ export async function serveNode(
     store: new FileSystemModelStore(options.models),
     scanModule: await WebAssembly.compile(await readFile(scanFile)),
     loadOrt,
+    studio: { page: PAGE, script: SCRIPT, style: STYLE },
     maxFileBytes: MAX_FILE_BYTES,
     fetch: (input, init) => fetch(input, init),
     log: consoleLog,

@@ -4,6 +4,7 @@ import { workerHandler, type WorkerHandler } from './host/worker.ts'
 // which gives the same lists (golden vectors hold it to that), and models of one's own are refused.
 
 export { ModelLog } from './models/model-log.ts'
+export { ActivityLog } from './studio/activity-log.ts'
 export type { WorkerEnv, WorkerHandler } from './host/worker.ts'
 
 const handler: WorkerHandler = workerHandler(undefined)

@@ -1,4 +1,5 @@
 export * from './catalogue.ts'
+export * from './contributions.ts'
 export * from './device.ts'
 export * from './encode.ts'
 export * from './explain.ts'

@@ -6,11 +6,15 @@ import { ConfigError, readConfig } from '../config.ts'
 import { createDeps } from '../create.ts'
 import { consoleLog } from '../log.ts'
 import { R2AndDurableObjectModelStore } from '../models/r2-and-durable-object.ts'
+import { deploymentActivityStore } from '../studio/activity-log.ts'
+import { PAGE, SCRIPT, STYLE } from '../studio/generated.ts'
 import type { LoadOrt } from '../serve/ort.ts'
 
 export interface WorkerEnv {
   readonly MODELS: R2Bucket
   readonly MODEL_LOG: DurableObjectNamespace
+  /** Absent: the live page shows one isolate. */
+  readonly ACTIVITY?: DurableObjectNamespace
   readonly [setting: string]: unknown
 }
 
@@ -47,6 +51,8 @@ export function workerHandler(loadOrt: LoadOrt | undefined): WorkerHandler {
         fetch: (input, init) => fetch(input, init),
         log: consoleLog,
         addressOf: (c) => c.req.header('cf-connecting-ip'),
+        ...(env.ACTIVITY !== undefined && { activity: deploymentActivityStore(env.ACTIVITY) }),
+        studio: { page: PAGE, script: SCRIPT, style: STYLE },
       }),
     )
   }

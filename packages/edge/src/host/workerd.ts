@@ -57,7 +57,10 @@ async function start(options: EdgeOptions, build: WorkerBuild): Promise<RunningE
     ],
     bindings: { ...environmentOf(options) } as Record<string, string>,
     r2Buckets: ['MODELS'],
-    durableObjects: { MODEL_LOG: { className: 'ModelLog', useSQLite: true } },
+    durableObjects: {
+      MODEL_LOG: { className: 'ModelLog', useSQLite: true },
+      ACTIVITY: { className: 'ActivityLog', useSQLite: true },
+    },
     ...(persist !== undefined && {
       r2Persist: join(persist, 'r2'),
       durableObjectsPersist: join(persist, 'do'),

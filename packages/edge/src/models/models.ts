@@ -68,6 +68,14 @@ export class Models {
     return { serving: this.serving, epochs, ...(small && { gate }) }
   }
 
+  /** Manifests of the newest epochs in the store, newest first. @throws {ArtifactError} when one is not signed by a trusted key */
+  async manifests(most: number): Promise<Manifest[]> {
+    const { store, verifier } = this.#deps
+    const epochs = (await store.epochs()).toSorted((a, b) => b - a).slice(0, most)
+    const signed = await Promise.all(epochs.map((epoch) => store.getManifest(epoch)))
+    return Promise.all(signed.flatMap((jws) => (jws === undefined ? [] : [verifier.manifest(jws)])))
+  }
+
   /**
    * Keeps one file of an artifact.
    *

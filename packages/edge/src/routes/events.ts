@@ -79,6 +79,10 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
   if (document.at > 0 && !stored.duplicate) deps.freshness.stored(stored.session, now)
   const { serving } = deps.models
   deps.freshness.serves(serving?.through ?? null, deps.models.changedAt)
+  if (!stored.duplicate) deps.activity.stored(parsed.events, deps.freshness.lagMs(now))
+  deps.activity.share((work) => {
+    c.executionCtx.waitUntil(work)
+  })
   deps.metrics.count('attune_cosmos_calls_total', { operation: 'create' })
   deps.metrics.count('attune_cosmos_request_units_total', { operation: 'create' }, stored.ru)
   deps.metrics.count(

@@ -27,6 +27,8 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   const answer = await epoch.use((held) => rank(deps, held, request, visitor, trace))
   trace.enter('serialise')
   if (visitor !== undefined) deps.decisions.shown(visitor, site.id, answer, background)
+  deps.activity.listed(answer.slot, answer.fresh)
+  deps.activity.share(background)
   background(deps.models.refresh())
   background(deps.regions.refresh())
   return c.json(answer)

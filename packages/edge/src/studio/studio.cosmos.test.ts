@@ -1,0 +1,4 @@
+import { startNodeEdge } from '../node.ts'
+import { describeStudio } from './studio.contract.ts'
+
+describeStudio(startNodeEdge, 'process')
