@@ -13,20 +13,29 @@ export const SIGNING_KEY_FILE = 'signing-key.json'
 export async function loadOrCreateKeys(folder: string): Promise<Keys> {
   const path = join(folder, KEYS_FILE)
   const signing = await signingKey(join(folder, SIGNING_KEY_FILE))
+  const secret = () => randomBytes(32).toString('base64url')
   try {
-    return { ...(JSON.parse(await readFile(path, 'utf8')) as Stored), signing }
+    const known = JSON.parse(await readFile(path, 'utf8')) as Omit<Stored, 'admin'> & { admin?: string }
+    const { admin = secret() } = known
+    // A folder of before there was a live page.
+    if (known.admin === undefined) await writeFile(path, text({ ...known, admin }), { mode: 0o600 })
+    return { ...known, admin, signing }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  const secret = () => randomBytes(32).toString('base64url')
   const stored: Stored = {
     site: `pk_${randomBytes(12).toString('base64url')}`,
     push: secret(),
+    admin: secret(),
     visitorSecret: secret(),
     cosmos: randomBytes(64).toString('base64'),
   }
-  await writeFile(path, `${JSON.stringify(stored, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+  await writeFile(path, text(stored), { mode: 0o600, flag: 'wx' })
   return { ...stored, signing }
+}
+
+function text(keys: Stored): string {
+  return `${JSON.stringify(keys, null, 2)}\n`
 }
 
 async function signingKey(path: string): Promise<SigningKey> {

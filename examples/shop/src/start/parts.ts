@@ -27,6 +27,8 @@ export interface Keys {
   /** Public key of the site; in every page. */
   readonly site: string
   readonly push: string
+  /** Opens the edge's live page. */
+  readonly admin: string
   readonly visitorSecret: string
   /** Master key of the local Cosmos, base64. */
   readonly cosmos: string

@@ -126,6 +126,7 @@ function overview(ports: Ports, folder: string, running: readonly Part[]): strin
     ['part', 'address', 'process', 'data'],
     [PART_TITLES.shop, `http://localhost:${ports.shop}`, pid('shop'), 'none; the basket is in the browser'],
     [PART_TITLES.edge, at(ports.edge), pid('edge'), `${folder}/edge: models`],
+    ['  its live page', `${at(ports.edge)}/studio`, '', `key: "admin" in ${folder}/keys.json`],
     [PART_TITLES.cosmos, at(ports.cosmos), pid('cosmos'), `${folder}/cosmos: clicks`],
     ['  its data explorer', at(ports.explorer), '', ''],
     [PART_TITLES.bridge, 'reads the change feed', pid('bridge'), `${folder}/bridge: factors, counts, epochs`],

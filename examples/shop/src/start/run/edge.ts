@@ -12,6 +12,7 @@ export const run: RunPart = async ({ folder, ports, keys }, _tell, fail) => {
     cosmos: { endpoint: `http://127.0.0.1:${ports.cosmos}`, key: keys.cosmos },
     site: { id: 'tuppence', key: keys.site },
     pushKey: keys.push,
+    adminKey: keys.admin,
     visitorSecret: keys.visitorSecret,
     verifyKeys: [{ kty: 'OKP', crv: 'Ed25519', x: x ?? '', ...(kid !== undefined && { kid }) }],
     origins: [`http://localhost:${ports.shop}`, `http://127.0.0.1:${ports.shop}`],
