@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { build } from 'esbuild'
 import type { BrowserContext, Page } from 'playwright-core'
@@ -5,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Client } from './client.ts'
 import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
 import { bundleScript } from './web-testing/bundle.ts'
+import { serveModel } from './web-testing/model.ts'
 import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
 const executable = findBrowser('chromium')
@@ -103,6 +105,74 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
     await expect.poll(told).toMatchObject([{ kind: 'click', item: 'sku-1' }])
   })
 
+  test('Content-Security-Policy and integrity: works under a policy that forbids everything else, another file does not run', async () => {
+    const hash = createHash('sha384')
+      .update(server.files.get('/attune.js')?.text ?? '')
+      .digest('base64')
+    const code = recipe('html', 'sha384-HASH')
+    const watch = `<script nonce="r4nd0m">
+      window.violations = []
+      addEventListener('securitypolicyviolation', ({ violatedDirective }) => violations.push(violatedDirective))
+    </script>`
+    const page = await open(code.replace('sha384-HASH', `sha384-${hash}`).replace('/>', `/>${watch}`))
+    const loaded = () => page.evaluate(() => window.attune !== undefined && !Array.isArray(window.attune))
+    await expect.poll(loaded).toBe(true)
+    await page.click('text=Green tea')
+    await expect.poll(told).toMatchObject([{ kind: 'click', item: 'sku-1' }])
+    expect(await page.evaluate(() => (window as unknown as { violations: string[] }).violations)).toEqual([])
+
+    const other = createHash('sha384').update('another file').digest('base64')
+    server.files.set('/', {
+      type: 'text/html',
+      text: `<!doctype html><title>recipe</title>${local(code.replace('sha384-HASH', `sha384-${other}`))}`,
+    })
+    const refused = page.waitForEvent('console', (message) => message.text().includes('integrity'))
+    await page.goto(server.origin)
+    await refused
+    expect(await loaded()).toBe(false)
+  })
+
+  test('a single-page application', async () => {
+    const page = await open(recipe('html', "addEventListener('hashchange'"))
+    await page.click('text=Tea')
+    await expect.poll(told).toMatchObject([{ kind: 'view', item: 'sku-1' }])
+    await page.click('text=Cups')
+    await expect
+      .poll(() => page.$$eval('li', (all) => all.map((card) => card.textContent)))
+      .toEqual(['Mug', 'Cup'])
+    await page.click('text=Mug')
+    await expect
+      .poll(told)
+      .toMatchObject([{ kind: 'view' }, { kind: 'click', item: 'sku-3', slot: 'cups', position: 0 }])
+  })
+
+  test('on the device', async () => {
+    const model = serveModel(server)
+    const cards = ['item-1', 'item-2', 'item-3', 'item-4']
+    const { outputFiles } = await build({
+      stdin: { contents: local(recipe('ts', 'onDevice()')), loader: 'ts', resolveDir: import.meta.dirname },
+      alias: {
+        '@attune/client': `${import.meta.dirname}/index.ts`,
+        '@attune/client/on-device': `${import.meta.dirname}/on-device.ts`,
+      },
+      conditions: ['@attune/source'],
+      bundle: true,
+      format: 'esm',
+      write: false,
+    })
+    server.files.set('/app.js', { type: 'text/javascript', text: outputFiles[0]?.text ?? '' })
+    const page = await open(
+      `<ul data-attune-slot="mine" data-attune-rank data-attune-live>${cards
+        .map((id) => `<li data-attune-item="${id}">${id}</li>`)
+        .join('')}</ul><script type="module" src="/app.js"></script>`,
+    )
+    await page.waitForLoadState('networkidle')
+    const logged = page.waitForEvent('console')
+    await page.click('text=item-3')
+    const [first] = await model.order(cards, [{ id: '1', kind: 'click', item: 'item-3', at: 1 }])
+    expect((await logged).text()).toBe(`mine ${first}`)
+  })
+
   test('module', async () => {
     server.rank = (request) => ({
       ...ranked(request),
@@ -112,7 +182,7 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
     })
     const { outputFiles } = await build({
       stdin: {
-        contents: local(recipe('ts', 'createClient({')),
+        contents: local(recipe('ts', "client.recommend('for-you'")),
         loader: 'ts',
         resolveDir: import.meta.dirname,
       },
@@ -140,7 +210,7 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
   test('React', async () => {
     const { outputFiles } = await build({
       stdin: {
-        contents: `import { createRoot } from 'react-dom/client'\n${local(recipe('jsx', 'AttuneProvider'))}
+        contents: `import { createRoot } from 'react-dom/client'\n${local(recipe('jsx', 'Object.keys(products)'))}
           createRoot(document.querySelector('main')).render(<App />)`,
         loader: 'jsx',
         resolveDir: import.meta.dirname,
