@@ -27,6 +27,9 @@ param readers string[]
 @description('Principals that may write data.')
 param writers string[]
 
+@description('Principals that read everything and keep their place in the leases container.')
+param followers string[]
+
 param logsId string
 
 // Checked against CONTAINERS of packages/core/src/storage.ts: the code's definitions are the only ones.
@@ -126,6 +129,16 @@ resource mayWrite 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025
   }
 }]
 
+resource mayKeepPlace 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = [for follower in followers: {
+  parent: account
+  name: guid(account.id, follower, 'leases')
+  properties: {
+    principalId: follower
+    roleDefinitionId: '${account.id}/sqlRoleDefinitions/${dataContributor}'
+    scope: '${account.id}/dbs/${database}/colls/leases'
+  }
+}]
+
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
   name: vaultName
 }
@@ -136,15 +149,6 @@ resource writeKey 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
   properties: {
     value: account.listKeys().primaryMasterKey
     contentType: 'Cosmos account key, primary'
-  }
-}
-
-resource readKey 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
-  parent: vault
-  name: 'cosmos-read-key'
-  properties: {
-    value: account.listKeys().primaryReadonlyMasterKey
-    contentType: 'Cosmos account key, primary, read-only'
   }
 }
 

@@ -158,6 +158,9 @@ module cosmos 'cosmos.bicep' = {
     writers: [
       identities.outputs.edgePrincipalId
     ]
+    followers: [
+      identities.outputs.bridgePrincipalId
+    ]
     logsId: monitoring.outputs.logsId
   }
 }

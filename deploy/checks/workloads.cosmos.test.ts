@@ -214,6 +214,7 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
     ATTUNE_PUSH_KEY: 'p'.repeat(32),
     ATTUNE_SIGNING_KEY: JSON.stringify(signingKey),
     COSMOS_ENDPOINT: cosmos.endpoint,
+    COSMOS_IDENTITY: '',
     COSMOS_KEY: cosmos.key,
   }
   const bridgeProcess = await launch('bridge', bridge, bridgeEnv, { state })

@@ -53,3 +53,18 @@ test('every problem is in one error, and no secret', () => {
   expect(message).toContain('7 settings')
   for (const secret of ['not base64!', 'short,', 'very-secret']) expect(message).not.toContain(secret)
 })
+
+test('a workload identity takes the place of the key; a key beside it and any other word are refused', () => {
+  const { COSMOS_KEY, ...rest } = good
+  expect(readConfig({ ...rest, COSMOS_IDENTITY: 'workload' }).cosmos).toEqual({
+    endpoint: 'https://account.documents.azure.com',
+    identity: 'workload',
+    database: 'attune',
+  })
+  expect(() => readConfig({ ...rest, COSMOS_KEY, COSMOS_IDENTITY: 'workload' })).toThrow(
+    /COSMOS_KEY: expected no key/,
+  )
+  expect(() => readConfig({ ...rest, COSMOS_IDENTITY: 'managed' })).toThrow(
+    /COSMOS_IDENTITY: expected workload/,
+  )
+})

@@ -2,13 +2,14 @@ import { DATABASE, describe, type Issue } from '@attune/core'
 import { isIP } from 'node:net'
 import { parseSigningKey, type SigningKey } from './artifact/sign.ts'
 import type { ClusterOptions } from './cluster/member.ts'
+import type { CosmosAccount } from './cosmos-client.ts'
 import { BridgeError, sentence } from './error.ts'
 import type { EdgeTarget } from './push/edge-client.ts'
 import type { FeedStart } from './change-feed/read.ts'
 
 /** Settings of the service; `docs` of each name are in the package's README. */
 export interface Config {
-  readonly cosmos: { readonly endpoint: string; readonly key: string; readonly database: string }
+  readonly cosmos: CosmosAccount & { readonly database: string }
   readonly edges: readonly EdgeTarget[]
   readonly signingKey: SigningKey
   /** State and artifacts; must survive the process. */
@@ -63,7 +64,7 @@ export function readConfig(env: Environment): Config {
   const config = {
     cosmos: {
       endpoint: required('COSMOS_ENDPOINT', 'an http(s) URL', isHttpUrl),
-      key: required('COSMOS_KEY', 'the account key in base64', isBase64),
+      ...readCredential(text('COSMOS_KEY'), text('COSMOS_IDENTITY'), fail),
       database: text('COSMOS_DATABASE') ?? DATABASE,
     },
     edges: readEdges(text('ATTUNE_EDGES'), text('ATTUNE_PUSH_KEY'), fail),
@@ -94,6 +95,22 @@ export function readConfig(env: Environment): Config {
 }
 
 type Fail = (path: string, expected: string, received: string | undefined) => undefined
+
+/** The account's key, or the pod's identity; never both. */
+function readCredential(
+  key: string | undefined,
+  identity: string | undefined,
+  fail: Fail,
+): { readonly key: string } | { readonly identity: 'workload' } {
+  if (identity === 'workload') {
+    if (key !== undefined) fail('COSMOS_KEY', 'no key beside COSMOS_IDENTITY', key)
+    return { identity }
+  }
+  if (identity !== undefined) fail('COSMOS_IDENTITY', 'workload', identity)
+  else if (key === undefined || !isBase64(key))
+    fail('COSMOS_KEY', 'the account key in base64, or COSMOS_IDENTITY', key)
+  return { key: key ?? '' }
+}
 
 /** URLs joined by commas that share ATTUNE_PUSH_KEY, or JSON `[{"url":…,"pushKey":…}]`. */
 function readEdges(value: string | undefined, pushKey: string | undefined, fail: Fail): EdgeTarget[] {

@@ -1,4 +1,4 @@
-import { CosmosClient, type Container } from '@azure/cosmos'
+import type { Container, CosmosClient } from '@azure/cosmos'
 import { DATABASE, EVENTS_CONTAINER, ITEMS_CONTAINER } from '@attune/core'
 import { modelOf, readArtifact } from './artifact/folder.ts'
 import { trainedThrough } from './artifact/hand-over.ts'
@@ -6,6 +6,7 @@ import { createSigner, type SigningKey } from './artifact/sign.ts'
 import type { BridgeDeps, BridgeLimits, BridgeStatus } from './bridge-deps.ts'
 import { Bridge } from './bridge.ts'
 import type { FeedStart } from './change-feed/read.ts'
+import { cosmosClient, type CosmosAccount } from './cosmos-client.ts'
 import { BridgeError } from './error.ts'
 import type { Feeds } from './own-feeds.ts'
 import type { EdgeTarget } from './push/edge-client.ts'
@@ -14,9 +15,7 @@ import { nodeScanner } from './train/node-scanner.ts'
 import type { TrainedModel } from './train/trained-model.ts'
 
 export interface BridgeOptions {
-  readonly cosmos: {
-    readonly endpoint: string
-    readonly key: string
+  readonly cosmos: CosmosAccount & {
     /** `attune` when absent */
     readonly database?: string
   }
@@ -53,11 +52,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   await createSigner(options.signingKey)
   const folder = await StateFolder.open(options.folder)
   const { cosmos, onStatus = () => undefined } = options
-  const client = new CosmosClient({
-    endpoint: cosmos.endpoint,
-    key: cosmos.key,
-    userAgentSuffix: 'attune-bridge',
-  })
+  const client = cosmosClient(cosmos, 'attune-bridge')
   try {
     return await Bridge.start({
       ...(await bridgeDeps(options, folder)),

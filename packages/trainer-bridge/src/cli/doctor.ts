@@ -1,8 +1,8 @@
-import { CosmosClient } from '@azure/cosmos'
 import { CodedError, EVENTS_CONTAINER } from '@attune/core'
 import { listEpochs, readArtifact } from '../artifact/folder.ts'
 import { createSigner } from '../artifact/sign.ts'
 import { readConfig, type Config } from '../config.ts'
+import { cosmosClient } from '../cosmos-client.ts'
 import { BridgeError, sentence } from '../error.ts'
 import { EdgeClient, EdgeProblem, type EdgeTarget } from '../push/edge-client.ts'
 import type { Command, Terminal } from './command.ts'
@@ -62,8 +62,9 @@ async function check(what: string, examine: () => Promise<string>): Promise<Find
   }
 }
 
-async function cosmos({ cosmos: { endpoint, key, database } }: Config): Promise<string> {
-  const client = new CosmosClient({ endpoint, key, userAgentSuffix: 'attune-doctor' })
+async function cosmos({ cosmos: account }: Config): Promise<string> {
+  const { database } = account
+  const client = cosmosClient(account, 'attune-doctor')
   try {
     const container = client.database(database).container(EVENTS_CONTAINER.id)
     const ranges = await container.getFeedRanges()

@@ -1,4 +1,4 @@
-import { CosmosClient, type Container } from '@azure/cosmos'
+import type { Container, CosmosClient } from '@azure/cosmos'
 import { DATABASE, LEASES_CONTAINER } from '@attune/core'
 import { createSigner } from '../artifact/sign.ts'
 import type { BridgeStatus } from '../bridge-deps.ts'
@@ -6,6 +6,7 @@ import { Bridge } from '../bridge.ts'
 import { Election, type Leadership } from '../change-feed/election.ts'
 import { startChangeFeedProcessor, type ChangeFeedProcessor } from '../change-feed/processor.ts'
 import { sleep } from '../change-feed/sleep.ts'
+import { cosmosClient } from '../cosmos-client.ts'
 import { BridgeError, sentence } from '../error.ts'
 import { ITEMS_PER_PAGE, toPage, type Feeds } from '../own-feeds.ts'
 import type { FeedName } from '../refresh/live-model.ts'
@@ -67,7 +68,7 @@ const CHECKPOINT_MS = 1_000
 export async function startMember(options: MemberOptions): Promise<Member> {
   const { cosmos, signingKey } = options
   await createSigner(signingKey)
-  const client = new CosmosClient({ ...cosmos, userAgentSuffix: 'attune-bridge' })
+  const client = cosmosClient(cosmos, 'attune-bridge')
   try {
     const database = cosmos.database ?? DATABASE
     const feeds = await openFeeds(client, database)
