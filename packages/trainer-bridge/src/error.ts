@@ -21,6 +21,7 @@ export type BridgeErrorCode =
   | 'EPOCH_MISSING' // an epoch to go back to that is not kept
   | 'GATE_FAILED' // an epoch that is worse than the one serving; its report is in the message and beside it
   | 'GATE_MISSING' // an epoch that was never held against the one serving
+  | 'GATE_DATA_SEEN' // visits to compare on that the new epoch was trained on
   | 'GATE_DATA_TOO_SMALL' // too few held-out visits to compare on
   | 'EDGE_UNREACHABLE' // no answer, or one that is not the protocol's
 

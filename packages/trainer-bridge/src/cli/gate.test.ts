@@ -33,10 +33,10 @@ async function cli(argv: string[], env: Record<string, string> = {}) {
   return { code, err: err.join('\n'), json: JSON.parse(out.at(-1) ?? '{}') as Record<string, unknown> }
 }
 
-/** Visits that walk 1, 2, … items on, `learnable`, or jump anywhere; the newest 40 always walk. */
-async function visits(name: string, learnable: boolean): Promise<string> {
+/** Visits that walk 1, 2, … items on, `learnable`, or jump anywhere; from the 360th on they always walk. */
+async function visits(name: string, learnable: boolean, count = 400): Promise<string> {
   const random = seededRandom(1)
-  const lines = Array.from({ length: 400 }, (_, visit) => {
+  const lines = Array.from({ length: count }, (_, visit) => {
     const start = Math.floor(random() * 60)
     const anywhere = () => Math.floor(random() * 60)
     return Array.from({ length: 6 }, (_, step) =>
@@ -95,7 +95,13 @@ test('push lets out what train has compared, compares itself given visits, and r
   // Trained somewhere else: nothing says how it compares with what the edge serves.
   await cli(['train', '--data', noise, '--out', other, ...quick])
   expect(await push(other)).toMatchObject({ code: 1, json: { error: { code: 'GATE_MISSING' } } })
-  const compared = await push(other, ['--data', noise, '--held-out', '0.1', '--against', first])
+  // Visits it was trained on cannot tell; 40 that came later can.
+  const against = ['--held-out', '0.1', '--against', first]
+  expect(await push(other, ['--data', noise, ...against])).toMatchObject({
+    code: 1,
+    json: { error: { code: 'GATE_DATA_SEEN' } },
+  })
+  const compared = await push(other, ['--data', await visits('grown', false, 440), ...against])
   expect(compared).toMatchObject({ code: 1, json: { error: { code: 'GATE_FAILED' } } })
   expect(await listEpochs(join(other, 'held'))).toEqual([1])
   expect(edge.model?.epoch).toBe(1)

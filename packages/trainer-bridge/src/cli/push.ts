@@ -5,7 +5,7 @@ import { readArtifact, writeArtifact } from '../artifact/folder.ts'
 import { handOver } from '../artifact/hand-over.ts'
 import { createSigner, parseSigningKey } from '../artifact/sign.ts'
 import { passGate, type GateQuestion } from '../gate/check.ts'
-import { heldOutOf } from '../gate/held-out.ts'
+import { unseenBy } from '../gate/held-out.ts'
 import { describeReport, reportOf } from '../gate/report.ts'
 import { deliver } from '../push/deliver.ts'
 import { EdgeClient } from '../push/edge-client.ts'
@@ -117,7 +117,16 @@ function pass(
     {
       candidate,
       serving,
-      heldOut: data === undefined ? undefined : async () => heldOutOf(await loadSessions(data), share),
+      heldOut:
+        data === undefined
+          ? undefined
+          : async () =>
+              unseenBy(
+                await loadSessions(data),
+                candidate.manifest.gate,
+                serving?.artifact?.manifest.gate,
+                share,
+              ),
       why,
       now: terminal.now(),
     },

@@ -4,7 +4,7 @@ import { seededRandom } from '@attune/core/testing'
 import { buildArtifact } from '../artifact/build.ts'
 import { listEpochs, modelOf, writeArtifact } from '../artifact/folder.ts'
 import { compareModels } from '../gate/gate.ts'
-import { heldOutOf } from '../gate/held-out.ts'
+import { heldOutOf, markOf } from '../gate/held-out.ts'
 import { describeReport, FIRST, override, requirePassed } from '../gate/report.ts'
 import { takeIn } from '../refresh/take-in.ts'
 import { oldestVisits } from '../train/data.ts'
@@ -53,9 +53,11 @@ export const train: Command = {
     const started = terminal.now()
     const visits = await loadSessions(data)
     // With nothing to compare with, every visit is trained on.
-    const heldOut = serving && heldOutOf(visits, share)
+    const heldOut = serving && heldOutOf(visits, serving.manifest.gate, share)
     const older =
-      heldOut === undefined ? visits : oldestVisits(visits, visits.offsets.length - heldOut.offsets.length)
+      heldOut === undefined
+        ? visits
+        : oldestVisits(visits, visits.offsets.length - heldOut.visits.offsets.length)
     const trained = await trainLocal(older, {
       ...(iterations !== undefined && { iterations }),
       ...(threads !== undefined && { threads }),
@@ -77,7 +79,7 @@ export const train: Command = {
     const parent = (await listEpochs(out)).at(-1) ?? null
     const epoch = Math.max(parent ?? 0, serving?.manifest.epoch ?? 0) + 1
     const folder = report.verdict === 'failed' ? join(out, HELD) : out
-    const model = heldOut === undefined ? trained : takeIn(trained, heldOut)
+    const model = heldOut === undefined ? trained : takeIn(trained, heldOut.visits)
     const { metrics } = model
     await writeArtifact(
       folder,
@@ -86,7 +88,7 @@ export const train: Command = {
         parent,
         created: new Date(terminal.now()).toISOString(),
         trainer: 'local/0.1.0',
-        gate: { ...metrics, through, report },
+        gate: { ...metrics, through, newest: markOf(visits), report },
         makeScanner: nodeScanner,
         random: seededRandom(epoch),
       }),

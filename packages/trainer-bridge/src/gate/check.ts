@@ -1,7 +1,7 @@
 import type { Artifact } from '../artifact/build.ts'
 import { modelOf } from '../artifact/folder.ts'
-import type { TrainingData } from '../train/data.ts'
 import { compareModels, type Against, type GateOptions, type GateReport } from './gate.ts'
+import type { HeldOut } from './held-out.ts'
 import { FIRST, override, reportOf, requirePassed } from './report.ts'
 
 export interface GateQuestion {
@@ -11,8 +11,8 @@ export interface GateQuestion {
    * the candidate brings can speak of it.
    */
   readonly serving: (Against & { readonly artifact: Artifact | undefined }) | undefined
-  /** Visits neither was trained on; undefined when there are none at hand. */
-  readonly heldOut: (() => Promise<TrainingData>) | undefined
+  /** Visits the candidate was not trained on; undefined when there are none at hand. */
+  readonly heldOut: (() => Promise<HeldOut>) | undefined
   /** Why it is let out whatever the comparison says. */
   readonly why: string | undefined
   readonly now: number

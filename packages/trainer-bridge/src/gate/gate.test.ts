@@ -16,6 +16,7 @@ const steps = (visits: number): TrainingData => ({
   offsets: Uint32Array.from({ length: visits + 1 }, (_, visit) => 2 * visit),
   rows: Uint32Array.from({ length: 2 * visits }, (_, place) => ((place >> 1) + (place & 1)) % ITEMS),
 })
+const fresh = (visits: TrainingData) => ({ visits, seen: false })
 const finding = (report: Awaited<ReturnType<typeof compareModels>>, metric: string) =>
   report.findings.find((one) => one.metric === metric)
 
@@ -23,10 +24,10 @@ const right = rulesModel(ITEMS, (row) => run(row + 1))
 
 test('a model that always has the next item first beats one that never lists it: HR@20 1 against 0, and not the other way round', async () => {
   const wrong = rulesModel(ITEMS, (row) => run(row + 50))
-  const better = await compareModels(right, wrong, AGAINST, steps(400), { threads: 2 })
+  const better = await compareModels(right, wrong, AGAINST, fresh(steps(400)), { threads: 2 })
   expect(better).toMatchObject({ verdict: 'passed', against: AGAINST, visits: 400, prefixes: 400 })
   expect(finding(better, 'hr20')).toMatchObject({ candidate: 1, serving: 0, difference: 1, ok: true })
-  const worse = await compareModels(wrong, right, AGAINST, steps(400), { threads: 2 })
+  const worse = await compareModels(wrong, right, AGAINST, fresh(steps(400)), { threads: 2 })
   expect(worse.verdict).toBe('failed')
   expect(finding(worse, 'hr20')).toMatchObject({ difference: -1, interval: [-1, -1], ok: false })
 })
@@ -37,7 +38,7 @@ test('the next item in second place keeps HR@20 and halves MRR@20, which the gat
     (row + 1) % ITEMS,
     ...run(row + 3).slice(0, 18),
   ])
-  const report = await compareModels(second, right, AGAINST, steps(400), { threads: 2 })
+  const report = await compareModels(second, right, AGAINST, fresh(steps(400)), { threads: 2 })
   expect(finding(report, 'mrr20')).toMatchObject({ candidate: 0.5, serving: 1, difference: -0.5, ok: false })
   expect(report.findings.filter(({ ok }) => !ok).map(({ metric }) => metric)).toEqual(['mrr20'])
 })
@@ -52,7 +53,7 @@ test('lists of the same 20 items for everybody cover 20 of 200: coverage falls b
     // From 20 on, so that no next item is popular.
     rows: Uint32Array.from({ length: 320 }, (_, place) => 20 + (((place >> 1) + (place & 1)) % 180)),
   }
-  const report = await compareModels(same, varied, AGAINST, visits, { threads: 2 })
+  const report = await compareModels(same, varied, AGAINST, fresh(visits), { threads: 2 })
   // From items 20 to 179 the other's lists reach items 70 to 248, without the last 1 of a round 179 different ones.
   expect(finding(report, 'coverage')).toMatchObject({ candidate: 0.1, serving: 0.895, ok: false })
   // 180 of 200 items are clicked less than each of the 20.
@@ -60,7 +61,7 @@ test('lists of the same 20 items for everybody cover 20 of 200: coverage falls b
 })
 
 test('a model beside itself passes with differences of exactly 0', async () => {
-  const report = await compareModels(right, right, AGAINST, steps(100), { threads: 1 })
+  const report = await compareModels(right, right, AGAINST, fresh(steps(100)), { threads: 1 })
   expect(report.verdict).toBe('passed')
   for (const { difference, interval } of report.findings) {
     expect([difference, ...interval].map(Math.abs)).toEqual([0, 0, 0])
@@ -70,11 +71,16 @@ test('a model beside itself passes with differences of exactly 0', async () => {
 test('nine visits are too few to compare on, and visits of one click do not count', async () => {
   const some = steps(12)
   await expect(
-    compareModels(right, right, AGAINST, {
-      ...some,
-      offsets: Uint32Array.from([0, 1, 2, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21]),
-      rows: some.rows.subarray(0, 21),
-    }),
+    compareModels(
+      right,
+      right,
+      AGAINST,
+      fresh({
+        ...some,
+        offsets: Uint32Array.from([0, 1, 2, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21]),
+        rows: some.rows.subarray(0, 21),
+      }),
+    ),
   ).rejects.toMatchObject({
     code: 'GATE_DATA_TOO_SMALL',
     message: expect.stringContaining('received 9') as string,

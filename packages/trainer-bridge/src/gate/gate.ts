@@ -6,6 +6,7 @@ import { evaluateModel } from '../train/evaluate.ts'
 import { prefixesOf } from '../train/train-ranker.ts'
 import type { TrainedModel } from '../train/trained-model.ts'
 import { bootstrap, meanOf } from './bootstrap.ts'
+import type { HeldOut } from './held-out.ts'
 import { BOUNDS, judge, type Finding, type GateMetric } from './judge.ts'
 
 /** Which epoch a report speaks of. */
@@ -26,6 +27,8 @@ export interface GateReport {
   /** Of the intervals. */
   readonly confidence: number
   readonly findings: readonly Finding[]
+  /** The serving epoch was trained on these visits, which favours it: there were too few newer ones. */
+  readonly seen?: true
   /** Why a failing epoch was let out, as its operator said. */
   readonly override?: { readonly why: string; readonly at: string }
 }
@@ -53,14 +56,14 @@ const COVERAGE_RESAMPLES = 200
  * Popularity is the share of the candidate's catalogue that is clicked less, mean over the items of a list: the same
  * yardstick for both. Repeatable: the resampling is seeded.
  *
- * @param visits - trained on by neither
+ * @param heldOut - visits the candidate was not trained on
  * @throws {BridgeError} `GATE_DATA_TOO_SMALL`
  */
 export async function compareModels(
   candidate: TrainedModel,
   serving: TrainedModel,
   against: Against,
-  visits: TrainingData,
+  { visits, seen }: HeldOut,
   options: GateOptions = {},
 ): Promise<GateReport> {
   const { chosen, visitOf } = newestVisits(visits, options.prefixes ?? MAX_PREFIXES)
@@ -135,6 +138,7 @@ export async function compareModels(
     prefixes: prefixes.targets.length,
     confidence: CONFIDENCE,
     findings,
+    ...(seen && { seen }),
   }
 }
 

@@ -50,6 +50,11 @@ export function describeReport(report: GateReport): string[] {
         `${signed(difference)}, 95 % interval ${signed(low)} to ${signed(high)}, ${metric === 'popularity' ? '+' : '−'}${bound} allowed` +
         (judgedBy === 'estimate' ? ' (too few visits for the interval to decide)' : ''),
     ),
+    ...(report.seen === true
+      ? [
+          '  the serving epoch was trained on these visits, which favours it; more than a few newer ones would be fairer',
+        ]
+      : []),
     ...(overridden ? [`  overridden: ${overridden.why}`] : []),
   ]
 }
