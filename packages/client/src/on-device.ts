@@ -101,18 +101,17 @@ export function onDevice({ keep = 'sessionStorage' }: OnDeviceOptions = {}): Dev
       })
       const weights = downloads.get(list.weights) ?? download(list.weights)
       downloads.set(list.weights, weights)
-      const ready = weights.then(
-        (found) => {
+      const ready = weights
+        .then((found) => {
           held._weights = found
           // Nobody else knows what this visitor did.
           if (!personal) order(held)
-        },
-        (cause: unknown) => {
+        })
+        .catch((cause: unknown) => {
           report('DEVICE_FAILED', String(cause), { cause })
           // The next list tries again.
           downloads.delete(list.weights)
-        },
-      )
+        })
       if (!personal) await ready
       return { ...response, items: held.items }
     }

@@ -213,4 +213,25 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
     await click('item-15')
     await expect.poll(shown).toEqual(await model.order(CARDS, clicked('item-15')))
   })
+
+  test('a list for the device that contradicts itself: told once, the order of the edge stays, nothing is thrown', async () => {
+    const problems: string[] = []
+    const { answer } = model
+    server.rank = async (request) => {
+      const response = await answer(request)
+      return {
+        ...response,
+        ...(response.device && { device: { ...response.device, factors: '%', dim: 1e9 } }),
+      }
+    }
+    await open({ consent: 'denied' })
+    page.on('pageerror', (error) => problems.push(String(error)))
+    await expect.poll(shown).toEqual(await model.order(CARDS, []))
+    await click('item-15')
+    expect(
+      await page.evaluate((ids) => window.client.rank(ids).then((list) => list?.items.length), CARDS),
+    ).toBe(12)
+    expect(await shown()).toEqual(await model.order(CARDS, []))
+    expect(problems).toEqual([])
+  })
 })
