@@ -90,8 +90,9 @@ export class Metrics {
     const seconds = milliseconds / 1_000
     series.value.sum += seconds
     series.value.total++
-    const bucket = BUCKETS.findIndex((bound) => seconds <= bound)
-    if (bucket >= 0) series.value.counts[bucket] = (series.value.counts[bucket] ?? 0) + 1
+    let bucket = 0
+    while (bucket < BUCKETS.length && seconds > (BUCKETS[bucket] ?? 0)) bucket++
+    if (bucket < BUCKETS.length) series.value.counts[bucket] = (series.value.counts[bucket] ?? 0) + 1
   }
 
   /** Everything counted so far, as it is now: later counts do not change what was given back. */
@@ -130,13 +131,20 @@ export class Metrics {
   }
 
   #find(name: SeriesName, labels: Labels, fresh: () => MutableSeries['value']): MutableSeries | undefined {
-    const key = name + labelText(labels)
+    const key = keyOf(name, labels)
     const known = this.#series.get(key)
     if (known !== undefined || this.#series.size >= MAX_SERIES) return known
     const series = { name, labels, value: fresh() }
     this.#series.set(key, series)
     return series
   }
+}
+
+/** On every request's path, so without the escaping that only the text needs. */
+function keyOf(name: string, labels: Labels): string {
+  let key = name
+  for (const label in labels) key += `\n${label}\n${labels[label]}`
+  return key
 }
 
 function labelText(labels: Labels): string {

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -47,6 +48,36 @@ test('metrics have a port of their own without a key, where there is nothing els
   expect((await fetch(`${edge.url}/metrics`)).status).toBe(401)
   await edge.close()
   await expect(fetch(`${inside}/metrics`)).rejects.toThrow()
+})
+
+test('where no admin key is configured there is no live page', async () => {
+  const { cosmos, signer } = world
+  const { adminKey: _, ...options } = edgeOptions({ endpoint: cosmos.endpoint, key: cosmos.key }, signer)
+  const edge = await startNodeEdge(options)
+  expect((await fetch(`${edge.url}/studio`)).status).toBe(404)
+  expect((await fetch(`${edge.url}/studio/api/live`)).status).toBe(404)
+  await edge.close()
+})
+
+test('an edge that ends sends the traces it holds, and its metrics', async () => {
+  const { cosmos, signer } = world
+  const received: string[] = []
+  const collector = createHttpServer((request, response) => {
+    request.resume().on('end', () => {
+      received.push(request.url ?? '')
+      response.end('{}')
+    })
+  }).listen(0, '127.0.0.1')
+  await once(collector, 'listening')
+  const { port } = collector.address() as AddressInfo
+  const options = edgeOptions({ endpoint: cosmos.endpoint, key: cosmos.key }, signer)
+  const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` }
+  const edge = await startNodeEdge({ ...options, settings })
+  await fetch(`${edge.url}/healthz`)
+  await edge.close()
+  expect(received.toSorted()).toEqual(['/v1/metrics', '/v1/traces'])
+  collector.closeAllConnections()
+  collector.close()
 })
 
 test('an edge that ends writes what it has shown, without waiting for the half second', async () => {

@@ -14,11 +14,12 @@ export class Refused extends Error {
 
 const TIMEOUT_MS = 10_000
 
-export const live = (key: string): Promise<LiveAnswer> => ask<LiveAnswer>(key, '/studio/api/live')
+export const live = (key: string): Promise<LiveAnswer> => ask<LiveAnswer>(key, 'studio/api/live')
 
 export const explain = (key: string, visitor: string): Promise<ExplainAnswer> =>
-  ask<ExplainAnswer>(key, '/studio/api/explain', { visitor })
+  ask<ExplainAnswer>(key, 'studio/api/explain', { visitor })
 
+/** @param path - beside the page, which may be served below a prefix */
 async function ask<Answer>(key: string, path: string, body?: unknown): Promise<Answer> {
   const response = await fetch(path, {
     method: body === undefined ? 'GET' : 'POST',
