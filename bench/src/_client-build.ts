@@ -2,14 +2,17 @@ import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-const manifest = import.meta.resolve('@attune/client/package.json')
+export const manifest: string = import.meta.resolve('@attune/client/package.json')
 /** Folder of the client's package. */
 export const folder: string = dirname(fileURLToPath(manifest))
 
-interface Output {
+export interface Output {
+  readonly fileName: string
   readonly code: string
+  /** Loaded with it. */
+  readonly imports: readonly string[]
 }
-interface Rollup {
+export interface Rollup {
   readonly rollup: (options: object) => Promise<{
     generate(options: object): Promise<{ output: readonly Output[] }>
     close(): Promise<void>
@@ -31,7 +34,7 @@ export async function builds(): Promise<Map<string, string>> {
       const built = await rollup(config)
       const { output } = await built.generate(config.output)
       await built.close()
-      for (const file of output as readonly (Output & { fileName: string })[]) {
+      for (const file of output) {
         if (file.code !== undefined) files.set(file.fileName, file.code)
       }
     }

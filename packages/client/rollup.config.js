@@ -1,6 +1,42 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import esbuild from 'rollup-plugin-esbuild'
+
+const PRIVATE = /(?<![\w$])_[a-z]\w*/g
+
+/**
+ * Private properties start with `_` and are published under short names: the most used ones get the shortest. The same in
+ * all files, so that entries fit each other however they are cut into chunks.
+ */
+function shortNames() {
+  const uses = new Map()
+  for (const file of readdirSync(new URL('src', import.meta.url), { recursive: true }).sort()) {
+    if (!file.endsWith('.ts') || file.endsWith('.test.ts') || file.includes('web-testing')) continue
+    const source = readFileSync(new URL(`src/${file}`, import.meta.url), 'utf8')
+    for (const [name] of source.matchAll(PRIVATE)) uses.set(name, (uses.get(name) ?? 0) + 1)
+  }
+  const letters = [...'etnroaisucdlfwvmpyhgbESkDMIOTxNALRPCqBFUJHjKVWGYzXQZ_$']
+  const all = [...letters, ...letters.flatMap((one) => letters.map((two) => one + two))]
+  const names = [...uses].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).map(([name]) => name)
+  const short = new Map(names.map((name, at) => [name, all[at]]))
+  return {
+    name: 'short-names',
+    transform: (code, id) =>
+      id.includes('/node_modules/')
+        ? null
+        : { code: code.replace(PRIVATE, (name) => short.get(name) ?? name), map: null },
+  }
+}
+
+/** idb adds shortcuts and iterators when it is loaded, which bundlers have to keep; nothing here uses them. */
+const plainIdb = {
+  name: 'plain-idb',
+  transform: (code, id) =>
+    id.endsWith('/idb/build/index.js')
+      ? { code: code.replaceAll('\nreplaceTraps(', '\n/* @__PURE__ */ replaceTraps('), map: null }
+      : null,
+}
 
 // Types come from `tsc -b`, which also puts the same .d.ts tree into dist.
 const plugins = [
@@ -8,15 +44,22 @@ const plugins = [
     exportConditions: ['@attune/source', 'module', 'import', 'default'],
     extensions: ['.ts', '.js'],
   }),
+  shortNames(),
+  plainIdb,
   esbuild({ target: 'es2022', tsconfig: false }),
 ]
-// Private properties start with `_`.
 const smallest = {
   ecma: 2020,
-  compress: { directives: false, passes: 3, unsafe_arrows: true, pure_getters: true },
-  mangle: { properties: { regex: /^_/ } },
+  compress: {
+    directives: false,
+    passes: 3,
+    unsafe: true,
+    unsafe_arrows: true,
+    pure_getters: true,
+    hoist_funs: true,
+    inline: 1,
+  },
 }
-const external = ['idb', 'react', /^@attune\/core/]
 const warn = (warning) => {
   throw new Error(warning.message)
 }
@@ -25,7 +68,7 @@ const warn = (warning) => {
 export default [
   {
     input: { index: 'src/index.ts', react: 'src/react.ts', 'on-device': 'src/on-device.ts' },
-    external,
+    external: ['react'],
     plugins: [...plugins, terser({ ...smallest, module: true })],
     output: {
       dir: 'dist',
@@ -40,7 +83,7 @@ export default [
   {
     input: 'src/iife.ts',
     plugins: [...plugins, terser(smallest)],
-    output: { file: 'dist/attune.js', format: 'iife', sourcemap: true },
+    output: { file: 'dist/attune.js', format: 'iife', sourcemap: true, inlineDynamicImports: true },
     onwarn: warn,
   },
 ]

@@ -1,22 +1,28 @@
-import type { TrackedEvent } from '@attune/core'
-import { given } from './given.ts'
-
 /** Where an element stands, as its data attributes say. */
-export type Place = Pick<TrackedEvent, 'item' | 'slot' | 'position' | 'decision' | 'value'>
+export interface Place {
+  readonly item?: string | undefined
+  readonly slot?: string | undefined
+  readonly position?: number | undefined
+  readonly decision?: string | undefined
+  readonly value?: number | undefined
+}
 
 const number = (text: string | undefined): number | undefined =>
   text && Number.isFinite(+text) ? +text : undefined
 
 /** `closest`, out of shadow roots too. */
-export function closest(element: Element | undefined, selector: string): Element | undefined {
-  for (let at = element; at !== undefined;) {
-    const found = at.closest(selector)
-    if (found !== null) return found
-    const root: Node = at.getRootNode()
-    at = root instanceof ShadowRoot ? root.host : undefined
+export function closest(element: Element, selector: string): Element | undefined {
+  for (let at: Element | undefined = element; at;) {
+    const found: Element | null = at.closest(selector)
+    if (found) return found
+    at = (at.getRootNode() as ShadowRoot).host
   }
   return undefined
 }
+
+/** The value of `data-attune-<name>`; undefined where it is missing or empty. */
+export const attribute = (element: Element | undefined, name: string): string | undefined =>
+  element?.getAttribute(`data-attune-${name}`) || undefined
 
 /**
  * `data-attune-item` names the item an element stands for, `data-attune-slot` on the element around a list names the
@@ -26,18 +32,14 @@ export function closest(element: Element | undefined, selector: string): Element
 export function placeOf(element: Element): Place {
   const card = closest(element, '[data-attune-item]')
   const list = closest(card ?? element, '[data-attune-slot]')
-  const of = (from: Element | undefined, name: string): string | undefined =>
-    from?.getAttribute(`data-attune-${name}`) ?? undefined
-  let position = number(of(card, 'position'))
-  if (position === undefined && card && list) {
-    position = [...list.querySelectorAll('[data-attune-item]')].indexOf(card)
-  }
-  return given<Place>({
-    item: of(card, 'item'),
-    slot: of(list, 'slot'),
+  const place = card && list ? [...list.querySelectorAll('[data-attune-item]')].indexOf(card) : -1
+  return {
+    item: attribute(card, 'item'),
+    slot: attribute(list, 'slot'),
     // A card in a shadow root is not among those its slot can see.
-    position: position === -1 ? undefined : position,
-    decision: of(card, 'decision') ?? of(list, 'decision'),
-    value: number(of(closest(element, '[data-attune-value]'), 'value')),
-  })
+    position: number(attribute(card, 'position')) ?? (place < 0 ? undefined : place),
+    // Empty on a card: nobody decided on it.
+    decision: (card?.getAttribute('data-attune-decision') ?? attribute(list, 'decision')) || undefined,
+    value: number(attribute(closest(element, '[data-attune-value]'), 'value')),
+  }
 }

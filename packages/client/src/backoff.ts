@@ -11,6 +11,5 @@ const MAX_RETRY_MS = 60_000
  * @returns milliseconds
  */
 export function backoff(attempt: number, random: Random): number {
-  const full = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1))
-  return full / 2 + (random() * full) / 2
+  return (Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1)) / 2) * (1 + random())
 }

@@ -1,10 +1,25 @@
 import { MAX_BATCH_BYTES, MAX_EVENTS_PER_BATCH, type TrackedEvent } from '@attune/core'
+import type { Pair } from './store/key-value.ts'
 
 /** Events that travel together. The id is fixed when the batch is formed: a retry of any kind repeats it. */
 export interface Batch {
   /** UUIDv7; later batches of one page sort later. */
   readonly id: string
   readonly events: readonly TrackedEvent[]
+}
+
+/** What keeps events until a batch holds them. Keys sort in the order in which a tab made its events and batches. */
+export const added = (events: readonly TrackedEvent[]): Pair[] =>
+  events.map((event) => [`e:${event.id}`, event])
+
+/** What moves events into a batch. */
+export const claimed = (batch: Batch): Pair[] => [
+  [`b:${batch.id}`, batch],
+  ...batch.events.map((event): Pair => [`e:${event.id}`]),
+]
+
+interface Identified {
+  readonly id: string
 }
 
 /** Room left in a request for handle, batch id and a session token of up to 8,192 characters. */
@@ -15,13 +30,19 @@ const ENVELOPE_BYTES = 9_000
  * At least 1 when there is any, so that one oversized event cannot block the others for ever.
  */
 export function batchLength(events: readonly TrackedEvent[]): number {
-  const encoder = new TextEncoder()
   let bytes = ENVELOPE_BYTES
-  let length = 0
-  for (const event of events) {
-    bytes += encoder.encode(JSON.stringify(event)).length + 1
-    if (length > 0 && (bytes > MAX_BATCH_BYTES || length >= MAX_EVENTS_PER_BATCH)) break
-    length++
-  }
-  return length
+  const end = events.findIndex((event, index) => {
+    bytes += new Blob([JSON.stringify(event)]).size + 1
+    return index > 0 && (bytes > MAX_BATCH_BYTES || index >= MAX_EVENTS_PER_BATCH)
+  })
+  return end < 0 ? events.length : end
 }
+
+/** Impressions come in crowds; one that is lost with its page was hardly one. */
+export const isImpression = (event: TrackedEvent): boolean => event.kind === 'impression'
+
+export const telling = (events: readonly TrackedEvent[]): TrackedEvent[] =>
+  events.filter((event) => !isImpression(event))
+
+export const without = <T extends Identified>(list: readonly T[], gone: readonly Identified[]): T[] =>
+  list.filter(({ id }) => !gone.some((each) => each.id === id))

@@ -44,7 +44,10 @@ describe.skipIf(executable === undefined)(`chaos in Chromium${skipped}`, () => {
       const tabs: { page: Page; life: number; clicks: number }[] = []
       /** The queue is there: a click in the milliseconds before lives in memory until then. */
       const ready = async (page: Page): Promise<void> => {
-        await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
+        // Not by animation frames, as is usual here: a tab behind another one may have none.
+        await page.waitForFunction(() => window.attune && !Array.isArray(window.attune), undefined, {
+          polling: 50,
+        })
         await page.evaluate(() => (window.attune as Client).visitor())
       }
       const load = async (page: Page): Promise<void> => {

@@ -1,8 +1,10 @@
 import type { RankResponse } from '@attune/core'
-import { createRanker, DEFAULT_RANK_TIMEOUT_MS, type RankOptions, type RankSlot } from './rank.ts'
+import type { Signals } from './emitter.ts'
+import type { Report } from './error.ts'
+import { createRanker, type RankOptions, type RankSlot } from './rank.ts'
 import { createSlots, type SlotOptions } from './slot.ts'
 import type { Lookup } from './template.ts'
-import { assembleTracker, type Tracker, type TrackerOptions, type TrackerParts } from './tracker.ts'
+import { assembleTracker, type Tracker, type TrackerOptions } from './tracker.ts'
 
 export interface ClientOptions extends TrackerOptions {
   /** Items' names, pictures and so on, by id, for slots with a template or a render function. */
@@ -14,7 +16,19 @@ export interface ClientOptions extends TrackerOptions {
 }
 
 /** Puts itself in front of the edge: gets the parts of the client and answers for lists. */
-export type Device = (parts: TrackerParts & ClientOptions & { readonly rank: RankSlot }) => RankSlot
+export type Device = (parts: DeviceParts) => RankSlot
+
+export interface DeviceParts extends ClientOptions {
+  readonly tracker: Tracker
+  /** Asks the edge. */
+  readonly rank: RankSlot
+  readonly report: Report
+  readonly emit: Signals['_emit']
+  /** Whether the visitor lets anything about them be kept and sent. */
+  readonly allowed: () => boolean
+  /** Whether the visitor has said no, or their browser for them. */
+  readonly refused: () => boolean
+}
 
 export interface Client extends Tracker {
   /**
@@ -34,30 +48,39 @@ const TASTELESS = new Set(['impression', 'search'])
 
 /** Capture, durable delivery, lists and slots. Importable anywhere; does nothing visible without a document. */
 export function createClient(options: ClientOptions): Client {
-  const parts = assembleTracker(options)
-  const { tracker, report, guard } = parts
-  const ask = createRanker({ ...parts, timeoutMs: options.timeoutMs ?? DEFAULT_RANK_TIMEOUT_MS })
-  const rank = options.device?.({ ...options, ...parts, rank: ask }) ?? ask
-  const slots = createSlots({
+  const { tracker, parts } = assembleTracker(options)
+  const { _report: report, _guard: guard } = parts
+  const ask = createRanker(parts, options.timeoutMs)
+  const rank =
+    options.device?.({
+      ...options,
+      tracker,
+      rank: ask,
+      report,
+      emit: parts._emit,
+      allowed: parts._allowed,
+      refused: parts._refused,
+    }) ?? ask
+  const slots = createSlots(
     rank,
     report,
-    lookup: options.lookup,
-    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-  })
+    options.lookup,
+    options.fetch ?? ((input, init) => fetch(input, init)),
+  )
   let stop = (): void => {}
   if (typeof document !== 'undefined') {
-    if (options.observe !== false) guard(() => (stop = slots.watch()))()
+    if (options.observe !== false) guard(() => (stop = slots._watch()))()
     // After the event has been queued, so that the list asked for contains it.
     tracker.on('queued', ({ event }) => {
-      if (!TASTELESS.has(event.kind)) queueMicrotask(guard(slots.acted))
+      if (!TASTELESS.has(event.kind)) queueMicrotask(guard(slots._acted))
     })
   }
   return {
     ...tracker,
     rank: (candidates, rankOptions) => rank('default', { ...rankOptions, candidates }),
     recommend: (slot, rankOptions) => rank(slot, { ...rankOptions, slot }),
-    slot: slots.register,
-    refresh: slots.refresh,
+    slot: slots._register,
+    refresh: slots._refresh,
     close() {
       stop()
       tracker.close()

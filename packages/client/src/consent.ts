@@ -7,7 +7,6 @@ export type Consent = 'granted' | 'pending' | 'denied'
 
 /** Whether the browser says no for its user: Global Privacy Control, or Do Not Track. */
 export function optedOut(): boolean {
-  if (typeof navigator === 'undefined') return false
   const { globalPrivacyControl, doNotTrack } = navigator as Navigator & {
     readonly globalPrivacyControl?: boolean
     readonly doNotTrack?: string | null

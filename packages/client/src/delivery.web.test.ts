@@ -63,16 +63,14 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     page.evaluate(
       () =>
         new Promise<number>((resolve, reject) => {
-          const request = indexedDB.open('attune-public-key', 1)
+          const request = indexedDB.open('attune-public-key', 2)
           request.addEventListener('error', () => reject(request.error))
           request.addEventListener('success', () => {
             const db = request.result
-            const tx = db.transaction(['events', 'batches'])
-            const events = tx.objectStore('events').count()
-            const batches = tx.objectStore('batches').count()
-            tx.addEventListener('complete', () => {
+            const keys = db.transaction('kept').objectStore('kept').getAllKeys()
+            keys.addEventListener('success', () => {
               db.close()
-              resolve(events.result + batches.result)
+              resolve(keys.result.filter((key) => /^[eb]:/.test(String(key))).length)
             })
           })
         }),
@@ -293,6 +291,30 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
         )
         .toBe(10)
     }
+  })
+
+  test('two tabs that wait for a third ask it once each, and not each other without end (it starved the renderers)', async () => {
+    const holder = await open()
+    await holder.click('text=buy 1')
+    await expect.poll(items).toEqual(['sku-1'])
+    const spy = await context.newPage()
+    await spy.goto(`${server.origin}/bare`)
+    await spy.evaluate(() => {
+      const heard: string[] = []
+      const channel = new BroadcastChannel('attune-public-key')
+      channel.addEventListener('message', (event) => heard.push(event.data.type))
+      Object.assign(window, { heard, channel })
+    })
+    const waiting = [await open(), await open()]
+    // The tab whose turn it is cannot send: what the others have stays due.
+    server.fault = () => 'cut-before'
+    for (const tab of waiting) await tab.evaluate(() => document.querySelectorAll('button')[1]?.click())
+    await sleep(1_500)
+    const heard = await spy.evaluate(() => (window as unknown as { heard: string[] }).heard)
+    expect(heard.filter((type) => type === 'send-now').length).toBeLessThan(12)
+    server.fault = () => undefined
+    await holder.evaluate(() => window.dispatchEvent(new Event('online')))
+    await expect.poll(items).toEqual(['sku-1', 'sku-2', 'sku-2'])
   })
 
   test('without Web Locks (plain http) a lease keeps two tabs from sending at once', async () => {

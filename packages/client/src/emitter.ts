@@ -1,5 +1,5 @@
 import type { EventsResponse, RankedItem, RankRequest, RankResponse, TrackedEvent } from '@attune/core'
-import type { ClientError, Report } from './error.ts'
+import { ClientError, type ClientErrorCode, type Report } from './error.ts'
 
 /** What a page may listen to. */
 export interface ClientEvents {
@@ -24,28 +24,52 @@ export interface ClientEvents {
 
 export type Listener<Name extends keyof ClientEvents> = (detail: ClientEvents[Name]) => void
 
+/** Wraps a function so that nothing it throws reaches the page. */
+export type Guard = <Args extends unknown[]>(work: (...args: Args) => unknown) => (...args: Args) => void
+
 export interface Emitter {
+  /** Returns a function that takes the listener away. */
   on<Name extends keyof ClientEvents>(name: Name, listener: Listener<Name>): () => void
-  emit<Name extends keyof ClientEvents>(name: Name, detail: ClientEvents[Name]): void
 }
 
-/** @param report - told when a listener throws; the client goes on */
-export function createEmitter(report: Report): Emitter {
-  const listeners = new Map<keyof ClientEvents, Set<(detail: never) => void>>()
+/** What the client tells the page, and how it keeps the page's mistakes, and its own, from doing harm. */
+export interface Signals {
+  readonly _on: Emitter['on']
+  _emit<Name extends keyof ClientEvents>(name: Name, detail: ClientEvents[Name]): void
+  /** Tells each cause once, so that a page with a thousand cards does not log a thousand lines. */
+  readonly _report: Report
+  readonly _guard: Guard
+}
+
+export function createSignals(onError: (error: ClientError) => void): Signals {
+  const listeners = new Map<string, Set<(detail: never) => void>>()
+  const told = new Set<ClientErrorCode>()
+  const report: Report = (code, message, more) => {
+    if (told.has(code)) return
+    told.add(code)
+    const error = new ClientError(code, message, more)
+    guard(onError)(error)
+    emit('error', error)
+  }
+  const guard: Guard =
+    (work) =>
+    (...args) => {
+      try {
+        work(...args)
+      } catch (cause) {
+        report('PAGE_CODE_FAILED', String(cause), { cause })
+      }
+    }
+  const emit: Signals['_emit'] = (name, detail) =>
+    listeners.get(name)?.forEach(guard((listener) => listener(detail as never)))
   return {
-    on(name, listener) {
+    _on(name, listener) {
       const set = listeners.get(name) ?? new Set()
       listeners.set(name, set.add(listener))
       return () => set.delete(listener)
     },
-    emit(name, detail) {
-      for (const listener of listeners.get(name) ?? []) {
-        try {
-          ;(listener as (detail: unknown) => void)(detail)
-        } catch (cause) {
-          report('PAGE_CODE_FAILED', `in a listener of ${name}`, { cause })
-        }
-      }
-    },
+    _emit: emit,
+    _report: report,
+    _guard: guard,
   }
 }

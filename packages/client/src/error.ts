@@ -1,4 +1,4 @@
-import { CodedError, type Issue } from '@attune/core'
+import type { Issue } from '@attune/core'
 
 export type ClientErrorCode =
   | 'STORAGE_UNAVAILABLE' // IndexedDB cannot be opened: events live only as long as the page
@@ -16,26 +16,20 @@ export type ClientErrorCode =
   | 'PAGE_CODE_FAILED' // a listener of the page threw
 
 /** Something a site's developer should know. Told once per code and page; never thrown into the page. */
-export class ClientError extends CodedError<ClientErrorCode> {
+export class ClientError extends Error {
   override readonly name = 'ClientError'
-}
+  declare readonly code: ClientErrorCode
+  declare readonly issues: readonly Issue[]
 
-export type Report = (
-  code: ClientErrorCode,
-  message: string,
-  more?: { cause?: unknown; issues?: readonly Issue[] },
-) => void
-
-/** Tells each cause once, so that a page with a thousand cards does not log a thousand lines. */
-export function createReport(listener: (error: ClientError) => void): Report {
-  const told = new Set<ClientErrorCode>()
-  return (code, message, more) => {
-    if (told.has(code)) return
-    told.add(code)
-    try {
-      listener(new ClientError(code, message, more))
-    } catch {
-      // The page's own error handler failed: there is nobody left to tell.
-    }
+  constructor(code: ClientErrorCode, message: string, { issues = [], ...options }: ErrorDetails = {}) {
+    super(message, options)
+    Object.assign(this, { code, issues })
   }
 }
+
+interface ErrorDetails {
+  readonly cause?: unknown
+  readonly issues?: readonly Issue[]
+}
+
+export type Report = (code: ClientErrorCode, message: string, more?: ErrorDetails) => void

@@ -6,7 +6,7 @@ export type { Consent } from './consent.ts'
 export type { ClientEvents, Emitter, Listener } from './emitter.ts'
 export type { RankOptions } from './rank.ts'
 export type { SlotOptions } from './slot.ts'
-export type { FactName, QueueStore, StoreOptions } from './store/queue-store.ts'
+export type { KeyValueStore, Pair } from './store/key-value.ts'
 export { createMemoryStore } from './store/memory.ts'
 export type { Fields, Lookup } from './template.ts'
 export type {

@@ -1,53 +1,20 @@
-import type { QueueStore } from './store/queue-store.ts'
+import type { Kept } from './store/kept.ts'
 
 /** Runs the work while no other tab of the site runs its own; waits its turn, until `signal` ends the wait. */
 export type Lock = (work: () => Promise<void>, signal: AbortSignal) => Promise<void>
 
-/** How long a tab that disappeared holds up the others, where there are no Web Locks. */
-const LEASE_TTL_MS = 15_000
-const LEASE_POLL_MS = 500
-
-interface Lease {
-  readonly owner: string
-  /** Milliseconds since 1970. */
-  readonly until: number
-}
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
 /**
- * Without Web Locks (pages served over plain http have none) a lease in the store does: taken and renewed in one
- * transaction, free again when its holder has gone. A lease further ahead than any could be was written by a clock that
- * has been put back since, and counts as free.
+ * Web Locks: released by the browser whatever becomes of the tab. Where there are none (pages served over plain http), or
+ * the browser refuses them as it refuses storage, a lease in the store, which few pages need to load.
  */
-export function createLease(store: QueueStore, owner: string, now: () => number): Lock {
-  const take = async (): Promise<boolean> => {
-    const kept = (await store.update('lease', (held) => {
-      const lease = held as Lease | undefined
-      const time = now()
-      const taken = lease && lease.owner !== owner && lease.until > time && lease.until <= time + LEASE_TTL_MS
-      return taken ? lease : { owner, until: time + LEASE_TTL_MS }
-    })) as Lease
-    return kept.owner === owner
-  }
+export function createLock(name: string, kept: Kept, owner: string, now: () => number): Lock {
   return async (work, signal) => {
-    while (!(await take())) {
-      await sleep(LEASE_POLL_MS)
-      signal.throwIfAborted()
-    }
-    const renewal = setInterval(() => void take(), LEASE_TTL_MS / 3)
     try {
-      await work()
-    } finally {
-      clearInterval(renewal)
-      await store.update('lease', (held) => ((held as Lease | undefined)?.owner === owner ? undefined : held))
+      await navigator.locks.request(name, { signal }, work)
+    } catch (cause) {
+      if (signal.aborted) throw cause
+      const { createLease } = await import('./lease.ts')
+      await createLease(kept, owner, now)(work, signal)
     }
-  }
-}
-
-/** Web Locks: released by the browser whatever becomes of the tab. */
-export function createWebLock(locks: LockManager, name: string): Lock {
-  return async (work, signal) => {
-    await locks.request(name, { signal }, work)
   }
 }

@@ -1,11 +1,13 @@
-import type { Problem, RankRequest, RankResponse, TrackedEvent } from '@attune/core'
-import type { Emitter } from './emitter.ts'
-import type { Report } from './error.ts'
+import {
+  MAX_RECENT_EVENTS,
+  type Problem,
+  type RankRequest,
+  type RankResponse,
+  type TrackedEvent,
+} from '@attune/core'
 import { given } from './given.ts'
-import type { Post } from './http.ts'
-import type { Queue } from './queue.ts'
-import type { SessionKeeper } from './session.ts'
-import type { VisitorHandle } from './visitor.ts'
+import type { Parts } from './parts.ts'
+import { adoptToken } from './session.ts'
 
 /** How long a page waits for a list before it stays as it is. */
 export const DEFAULT_RANK_TIMEOUT_MS = 1_500
@@ -25,20 +27,6 @@ export interface RankOptions {
   readonly signal?: AbortSignal
 }
 
-export interface RankerDeps {
-  readonly queue: Queue
-  readonly post: Post
-  readonly visitor: VisitorHandle
-  readonly session: SessionKeeper
-  readonly emit: Emitter['emit']
-  readonly report: Report
-  readonly timeoutMs: number
-  /** Changes when the visitor is forgotten: older answers no longer count. */
-  readonly generation: () => number
-  /** Whether the visitor lets anything about them be sent. */
-  readonly allowed: () => boolean
-}
-
 export interface RankCall extends RankOptions {
   readonly candidates?: readonly string[]
   /** A newer call with the same key aborts this one; the slot's name where not given. */
@@ -55,16 +43,16 @@ const brief = ({ id, kind, item, at, value, query }: TrackedEvent): TrackedEvent
   given<TrackedEvent>({ id, kind, item, at, value, query })
 
 /** Asks the edge for lists. A newer request for a slot aborts the older one. */
-export function createRanker(deps: RankerDeps): RankSlot {
-  const { queue, post, visitor, session, emit, report, generation } = deps
+export function createRanker(parts: Parts, timeoutMs: number = DEFAULT_RANK_TIMEOUT_MS): RankSlot {
+  const { _facts: facts, _report: report } = parts
   const current = new Map<unknown, AbortController>()
   return async (
     name,
     // `live` is not the edge's business.
     // oxlint-disable-next-line no-unused-vars
-    { timeoutMs: within = deps.timeoutMs, signal, slot = name, key = slot, live: _, ...options },
+    { timeoutMs: within = timeoutMs, signal, slot = name, key = slot, live: _, ...options },
   ) => {
-    const born = generation()
+    const born = parts._generation
     current.get(key)?.abort()
     const controller = new AbortController()
     const stop = (): void => controller.abort()
@@ -80,27 +68,27 @@ export function createRanker(deps: RankerDeps): RankSlot {
     if (signal?.aborted) stop()
 
     async function ask(): Promise<RankResponse | undefined> {
-      const [handle, token, recent] = deps.allowed()
-        ? await Promise.all([visitor.read(), session.read(), queue.recent()])
+      const [{ visitor, session } = {}, recent] = parts._allowed()
+        ? await Promise.all([facts._read(), parts._queue._recent()])
         : []
       const request = given<RankRequest>({
         slot,
-        visitor: handle,
+        visitor,
         // Whoever has no handle yet has nothing stored either.
-        session: handle && token,
-        recent: recent?.map(brief),
+        session: visitor && session,
+        recent: recent?.slice(-MAX_RECENT_EVENTS).map(brief),
         ...options,
       })
-      const answer = await post('rank', request, controller)
-      if (controller.signal.aborted || generation() !== born) return undefined
-      const response = answer.body as (RankResponse & Partial<Problem>) | undefined
-      if (answer.status !== 200 || !Array.isArray(response?.items)) {
-        report('RANK_FAILED', `${slot}: ${response?.code ?? `HTTP ${answer.status}`}`)
+      const answer = await parts._post('rank', request, false, controller.signal)
+      if (controller.signal.aborted || parts._generation !== born) return undefined
+      const response = answer._body as (RankResponse & Partial<Problem>) | undefined
+      if (answer._status !== 200 || !Array.isArray(response?.items)) {
+        report('RANK_FAILED', `${slot}: ${response?.code ?? `HTTP ${answer._status}`}`)
         return undefined
       }
-      await session.adopt(response.session, token, false)
+      await facts._update((now) => adoptToken(now, response.session, session))
       if (controller.signal.aborted) return undefined
-      emit('ranked', { request, response, durationMs: answer.durationMs })
+      parts._emit('ranked', { request, response, durationMs: answer._durationMs })
       return response
     }
     try {

@@ -14,20 +14,13 @@ export interface SlotOptions extends Omit<RankOptions, 'slot' | 'signal'> {
 
 export interface Slots {
   /** Says how slots of this name are filled, and fills those on the page. Returns a function that takes it back. */
-  register(name: string, options: SlotOptions): () => void
+  _register(name: string, options: SlotOptions): () => void
   /** Asks again for the lists of this name; of all when there is none. Settles when they are shown. */
-  refresh(name?: string): Promise<void>
+  _refresh(name?: string): Promise<void>
   /** The visitor did something: slots with `data-attune-live` are asked for again. */
-  acted(): void
+  _acted(): void
   /** Fills what is there and what comes. Returns a function that stops it. */
-  watch(): () => void
-}
-
-export interface SlotsDeps {
-  readonly rank: RankSlot
-  readonly report: Report
-  readonly lookup: Lookup | undefined
-  readonly fetch: typeof fetch
+  _watch(): () => void
 }
 
 const SLOT = 'data-attune-slot'
@@ -37,7 +30,12 @@ const ITEM = 'data-attune-item'
  * Fills slots: with a `<template>` in it, with the page's `render` function, or, with `data-attune-rank`, by putting the
  * cards the page put there in order. Whatever goes wrong, a slot keeps the content it has.
  */
-export function createSlots({ rank, report, lookup: commonLookup, fetch }: SlotsDeps): Slots {
+export function createSlots(
+  rank: RankSlot,
+  report: Report,
+  commonLookup: Lookup | undefined,
+  fetch: typeof globalThis.fetch,
+): Slots {
   const registered = new Map<string, SlotOptions>()
   const turns = new WeakMap<Element, number>()
   /** Cards made here, which are used again when their item is still in the list. */
@@ -132,21 +130,21 @@ export function createSlots({ rank, report, lookup: commonLookup, fetch }: Slots
   }
 
   return {
-    register(name, options) {
+    _register(name, options) {
       registered.set(name, options)
       for (const element of onPage(`[${SLOT}]`)) if (nameOf(element) === name) void fill(element)
       return () => registered.delete(name)
     },
-    async refresh(name) {
+    async _refresh(name) {
       const elements = onPage(`[${SLOT}]`)
       await Promise.all(
         elements.filter((element) => name === undefined || nameOf(element) === name).map(fill),
       )
     },
-    acted() {
+    _acted() {
       for (const element of onPage(`[${SLOT}][data-attune-live]`)) void fill(element)
     },
-    watch() {
+    _watch() {
       const changes = new MutationObserver((records) => {
         // Slots are few and pages change often: look only when something came that may hold one.
         if (records.some(({ addedNodes }) => [...addedNodes].some((node) => node instanceof Element))) scan()

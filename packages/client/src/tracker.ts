@@ -1,7 +1,5 @@
 import {
-  isEventKind,
   MAX_ITEM_ID_LENGTH,
-  MAX_NAME_LENGTH,
   MAX_QUERY_LENGTH,
   needsItem,
   uuidv7,
@@ -9,26 +7,28 @@ import {
   type Random,
   type TrackedEvent,
 } from '@attune/core'
+import { telling } from './batch.ts'
 import { createTabChannel } from './channel.ts'
 import { optedOut, type Consent } from './consent.ts'
-import { createEmitter, type Emitter } from './emitter.ts'
-import { createReport, type ClientError, type Report } from './error.ts'
-import { given } from './given.ts'
-import { createPost, type Post } from './http.ts'
-import { createLease, createWebLock } from './lock.ts'
+import { createSignals, type Emitter } from './emitter.ts'
+import type { ClientError } from './error.ts'
+import { createPost } from './http.ts'
+import { createLock } from './lock.ts'
 import { observe, type Observation } from './observe.ts'
-import { createQueue, type Queue } from './queue.ts'
+import type { Parts } from './parts.ts'
+import { createQueue } from './queue.ts'
 import { createSender } from './send.ts'
-import { createSessionKeeper, type SessionKeeper } from './session.ts'
-import { createIdbOrMemoryStore } from './store/idb-or-memory.ts'
+import { createSequence } from './sequence.ts'
+import { createFactKeeper } from './store/facts.ts'
 import { deleteIdbStore, openIdbStore } from './store/idb.ts'
-import { createMemoryStore } from './store/memory.ts'
-import { ABANDONED_AFTER_MS, createSpill } from './store/spill.ts'
-import type { QueueStore } from './store/queue-store.ts'
-import { createVisitorHandle, type VisitorHandle } from './visitor.ts'
+import { createKept } from './store/kept.ts'
+import type { KeyValueStore } from './store/key-value.ts'
+import { clearSpill, createSpill } from './store/spill.ts'
 
 /** Clicks are sent almost at once; a few milliseconds let a click and the view it opens travel together. */
 const SEND_ACTIONS_AFTER_MS = 50
+/** What a page left that ended a moment ago is taken over then: see `ABANDONED_AFTER_MS`. */
+const LOOK_AGAIN_AFTER_MS = 3_100
 /** Impressions come in crowds and nobody waits for them. */
 const SEND_IMPRESSIONS_AFTER_MS = 2_000
 
@@ -50,11 +50,14 @@ export interface TrackerOptions {
   readonly now?: () => number
   readonly random?: Random
   /** Default: IndexedDB, or memory where that is refused. */
-  readonly store?: QueueStore
+  readonly store?: KeyValueStore
 }
 
 /** Where and how much; see the wire protocol. */
 export type EventFields = Partial<Pick<TrackedEvent, 'slot' | 'position' | 'decision' | 'value' | 'query'>>
+
+/** Changes an event before it is kept, or drops it. */
+export type Plugin = (event: TrackedEvent) => TrackedEvent | null | undefined
 
 export interface Tracker {
   /**
@@ -63,6 +66,11 @@ export interface Tracker {
    * @returns the event's id; undefined when it was not valid, which `onError` hears of
    */
   track(kind: EventKind, item?: string | null, fields?: EventFields): string | undefined
+  /**
+   * Lets `plugin` see each event before it is kept: what it returns is kept instead, and nothing when it returns nothing
+   * or throws. Plug-ins run in the order in which they came. Returns a function that takes it away again.
+   */
+  use(plugin: Plugin): () => void
   on: Emitter['on']
   /** Sends what waits; settles when it is stored or the first try has failed. */
   flush(): Promise<void>
@@ -79,19 +87,9 @@ export interface Tracker {
 }
 
 /** What ranking needs of a tracker. */
-export interface TrackerParts {
+export interface Assembled {
   readonly tracker: Tracker
-  readonly queue: Queue
-  readonly post: Post
-  readonly visitor: VisitorHandle
-  readonly session: SessionKeeper
-  readonly emit: Emitter['emit']
-  readonly report: Report
-  readonly generation: () => number
-  readonly allowed: () => boolean
-  /** Whether the visitor has said no, or their browser for them. */
-  readonly refused: () => boolean
-  readonly guard: <Args extends unknown[]>(handler: (...args: Args) => void) => (...args: Args) => void
+  readonly parts: Parts
 }
 
 /** Capture and durable delivery, without ranking. Importable anywhere; does nothing visible without a document. */
@@ -99,10 +97,17 @@ export function createTracker(options: TrackerOptions): Tracker {
   return assembleTracker(options).tracker
 }
 
+/** Whether the edge may take it; the edge has the last word, and `onError` hears of it. */
+const isGood = ({ kind, item = '', query = '', value = 0 }: Observation): boolean =>
+  (item !== '' || !needsItem(kind)) &&
+  (query !== '' || kind !== 'search') &&
+  item.length <= MAX_ITEM_ID_LENGTH &&
+  Number.isFinite(value)
+
 export function assembleTracker({
   endpoint,
   site,
-  onError = (error) => console.warn(`attune: ${error.code}: ${error.message}`, error.cause ?? ''),
+  onError = (error) => console.warn('attune', error.code, error),
   observe: observing = true,
   fetch: fetcher = (input, init) => fetch(input, init),
   now = Date.now,
@@ -110,210 +115,154 @@ export function assembleTracker({
   store: chosen,
   consent: asked = 'granted',
   privacySignals = 'respect',
-}: TrackerOptions): TrackerParts {
-  const page = typeof document === 'undefined' ? undefined : document
+}: TrackerOptions): Assembled {
+  const page = globalThis.document as Document | undefined
   const name = `attune-${site}`
-  let emit: Emitter['emit'] | undefined
-  const report = createReport((error) => {
-    onError(error)
-    emit?.('error', error)
-  })
-  const emitter = createEmitter(report)
-  emit = emitter.emit
-  const silenced = privacySignals === 'respect' && optedOut()
+  const signals = createSignals(onError)
+  const { _emit: emit, _report: report, _guard: guard } = signals
+  const silenced = privacySignals === 'respect' && page !== undefined && optedOut()
   let consent: Consent = silenced ? 'denied' : asked
   const allowed = (): boolean => consent === 'granted'
-  const spill = page && createSpill(name, uuidv7(now(), random), now)
-  const onDropped = (count: number): void => report('QUEUE_FULL', `${count} events given up`)
-  const store = createIdbOrMemoryStore(
-    async () => chosen ?? (page ? openIdbStore(name, { onDropped }) : createMemoryStore({ onDropped })),
+  const kept = createKept(
+    chosen ? async () => chosen : page && (() => openIdbStore(name)),
     report,
     allowed,
-    spill,
+    page && createSpill(name, uuidv7(now(), random), now),
   )
 
   // Later ids of a tab sort later whatever its clock does: the store keeps events in this order.
   let stamp = 0
   const makeId = (): string => uuidv7((stamp = Math.max(now(), stamp + 1)), random)
 
-  let generation = 0
-  const post = createPost({ endpoint, site, fetch: fetcher, now })
-  const queue = createQueue(store, makeId)
-  const visitor = createVisitorHandle(store, post)
-  const session = createSessionKeeper(store)
-  const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
+  const sequence = createSequence(name, () => makeId().slice(-12), allowed)
+  const parts: Parts = {
+    ...signals,
+    _kept: kept,
+    _queue: createQueue(kept, makeId, report, now),
+    _post: createPost(endpoint, site, fetcher, now),
+    _facts: createFactKeeper(kept),
+    _now: now,
+    _random: random,
+    _allowed: allowed,
+    _refused: () => consent === 'denied',
+    _generation: 0,
+  }
+  const { _queue: queue, _facts: facts } = parts
   const forgetHere = (): void => {
-    generation++
-    queue.forget()
-    emitter.emit('forgotten', undefined)
-    void visitor.read()
-    void session.read()
+    parts._generation++
+    sequence._renew()
+    emit('forgotten', undefined)
+    void facts._read()
   }
   const channel = createTabChannel(name, (message) => {
     if (message.type === 'stored') {
-      sender.stored()
-      emitter.emit('stored', message.detail)
-    } else if (message.type === 'send-now') sender.wake(0)
+      sender._settle()
+      emit('stored', message.detail)
+    } else if (message.type === 'send-now') sender._nudged()
     else forgetHere()
   })
-  const sender = createSender({
-    queue,
-    store,
-    post,
-    visitor,
-    session,
-    report,
-    random,
-    now,
-    keepLock: locks !== undefined,
-    visible: () => page?.visibilityState === 'visible',
-    lock: locks && page ? createWebLock(locks, name) : createLease(store, makeId(), now),
-    elapsed: () => performance.now(),
-    generation: () => generation,
-    allowed,
-    nudge: () => channel.tell({ type: 'send-now' }),
-    emit(event, detail) {
-      emitter.emit(event, detail)
-      if (event === 'stored') channel.tell({ type: 'stored', detail: detail as never })
-    },
-  })
+  const sender = createSender(
+    parts,
+    createLock(name, kept, makeId(), now),
+    page !== undefined && 'locks' in navigator,
+    channel._tell,
+  )
 
-  const guard: TrackerParts['guard'] =
-    (handler) =>
-    (...args) => {
-      try {
-        handler(...args)
-      } catch (cause) {
-        report('PAGE_CODE_FAILED', 'in a handler', { cause })
-      }
-    }
-
+  const plugins = new Set<Plugin>()
   function record(observations: readonly Observation[]): string | undefined {
     const at = now()
     const events: TrackedEvent[] = []
-    for (const observation of observations) {
-      const { kind, item = '', query = '', slot = '', value = 0 } = observation
-      const wrong = !isEventKind(kind)
-        ? 'kind'
-        : (needsItem(kind) && !item) || item.length > MAX_ITEM_ID_LENGTH
-          ? 'item'
-          : slot.length > MAX_NAME_LENGTH
-            ? 'slot'
-            : kind === 'search' && !query
-              ? 'query'
-              : !Number.isFinite(value) && 'value'
-      if (wrong) report('EVENT_INVALID', `${wrong}: ${JSON.stringify(observation)}`)
-      else
-        events.push({
-          id: makeId(),
-          at,
-          ...observation,
-          ...(query && { query: query.slice(0, MAX_QUERY_LENGTH) }),
-        })
-    }
-    for (const event of events) emitter.emit('seen', { event })
+    const keep = guard((observation: Observation) => {
+      let event = { id: makeId(), at, ...observation } as TrackedEvent | null | undefined
+      for (const plugin of plugins) event &&= plugin(event)
+      if (!event) return
+      if (!isGood(event)) return report('EVENT_INVALID', JSON.stringify(event))
+      const { kind, query } = event
+      events.push({
+        ...event,
+        ...(query && { query: query.slice(0, MAX_QUERY_LENGTH) }),
+        ...(kind !== 'impression' && consent !== 'denied' && sequence._next()),
+      })
+    })
+    observations.forEach((observation) => keep(observation))
+    for (const event of events) emit('seen', { event })
     if (events.length === 0 || consent === 'denied') return undefined
-    queue.add(events)
-    const patient = events.every((event) => event.kind === 'impression')
-    sender.wake(patient ? SEND_IMPRESSIONS_AFTER_MS : SEND_ACTIONS_AFTER_MS)
-    for (const event of events) emitter.emit('queued', { event })
+    queue._add(events)
+    sender._wake(telling(events).length > 0 ? SEND_ACTIONS_AFTER_MS : SEND_IMPRESSIONS_AFTER_MS)
+    for (const event of events) emit('queued', { event })
     return events.at(-1)?.id
   }
 
   const told = new WeakSet<Event>()
-  const stops: (() => void)[] = []
-  function listen(target: EventTarget, type: string, handler: () => void): void {
-    const guarded = guard(handler)
-    target.addEventListener(type, guarded)
-    stops.push(() => target.removeEventListener(type, guarded))
-  }
+  const closed = new AbortController()
+  const { signal } = closed
+  const listen = (target: EventTarget, type: string, handler: () => void): void =>
+    target.addEventListener(type, guard(handler), { signal })
   const watch: Tracker['observe'] = (root) => {
-    const stop = observe({ root, told, track: record, guard })
-    stops.push(stop)
+    const stop = observe(root, told, record, guard)
+    signal.addEventListener('abort', stop)
     return stop
   }
-  if (page) {
-    channel.open()
-    listen(page, 'visibilitychange', () =>
-      page.visibilityState === 'hidden' ? sender.leaving(false) : sender.back(),
-    )
-    listen(window, 'pagehide', () => {
-      sender.leaving(true)
-      channel.close()
-    })
-    listen(window, 'pageshow', () => {
-      channel.open()
-      sender.back()
-    })
-    listen(window, 'online', sender.back)
-    if (observing) guard(watch)(page)
-  }
-  let opened = false
   function start(): void {
     if (!page) return
-    if (!allowed()) {
+    if (allowed()) {
+      // A page left in its first moments needs them in memory.
+      void facts._read()
+      // What earlier pages left behind, and then what they had no time to write down.
+      sender._wake(0)
+      setTimeout(() => sender._wake(0), LOOK_AGAIN_AFTER_MS)
+    } else if (consent === 'denied') {
       // What an earlier page kept, before the visitor said no. While there is no answer it stays, untouched.
-      if (consent === 'denied' && !opened) {
-        spill?.clear()
-        void deleteIdbStore(name)
-      }
-      return
+      sequence._renew()
+      clearSpill(name)
+      deleteIdbStore(name)
     }
-    opened = true
-    // A page left in its first moments needs them in memory.
-    void visitor.read()
-    void session.read()
-    // What earlier pages left behind, and then what they had no time to write down.
-    sender.wake(0)
-    setTimeout(() => sender.wake(0), ABANDONED_AFTER_MS + 100)
+  }
+  if (page) {
+    channel._open()
+    listen(page, 'visibilitychange', () => (page.hidden ? sender._leaving(false) : sender._back()))
+    listen(window, 'pagehide', () => {
+      sender._leaving(true)
+      channel._close()
+    })
+    listen(window, 'pageshow', () => {
+      channel._open()
+      sender._back()
+    })
+    listen(window, 'online', sender._back)
+    if (observing) guard(watch)(page)
   }
   start()
 
   const tracker: Tracker = {
-    track(kind, item, fields) {
-      try {
-        return record([given<Observation>({ kind, item, ...fields })])
-      } catch (cause) {
-        report('EVENT_INVALID', 'track', { cause })
-        return undefined
-      }
+    track: (kind, item, fields) => record([{ kind, item: item ?? undefined, ...fields }]),
+    use(plugin) {
+      plugins.add(plugin)
+      return () => plugins.delete(plugin)
     },
-    on: emitter.on,
-    flush: sender.flush,
-    visitor: visitor.read,
+    on: signals._on,
+    flush: sender._flush,
+    visitor: async () => (await facts._read()).visitor,
     observe: watch,
     consent(answer) {
       if (silenced || answer === consent) return
       if (answer === 'denied') void tracker.forget()
       consent = answer
       start()
-      if (allowed()) sender.wake(0)
     },
     async forget() {
-      generation++
-      queue.forget()
-      await store.clear()
       forgetHere()
-      channel.tell({ type: 'forget' })
+      clearSpill(name)
+      await kept._clear()
+      forgetHere()
+      channel._tell({ type: 'forget' })
     },
     close() {
-      for (const stop of stops.splice(0)) stop()
-      channel.close()
-      sender.close()
-      store.close()
+      closed.abort()
+      channel._close()
+      sender._close()
+      kept._close()
     },
   }
-  return {
-    tracker,
-    queue,
-    post,
-    visitor,
-    session,
-    emit: emitter.emit,
-    report,
-    generation: () => generation,
-    allowed,
-    refused: () => consent === 'denied',
-    guard,
-  }
+  return { tracker, parts }
 }

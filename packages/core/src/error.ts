@@ -17,7 +17,7 @@ export class CodedError<Code extends string = string> extends Error {
   readonly issues: readonly Issue[]
 
   constructor(code: Code, message: string, options: { cause?: unknown; issues?: readonly Issue[] } = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    super(message, options)
     this.code = code
     this.issues = options.issues ?? []
   }

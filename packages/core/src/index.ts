@@ -1,6 +1,7 @@
 export * from './error.ts'
 export * from './event/event.ts'
 export * from './event/history.ts'
+export * from './event/missing.ts'
 export * from './event/parse.ts'
 export * from './session-token.ts'
 export * from './item.ts'

@@ -10,10 +10,11 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
  * @see RFC 9562, §5.7
  */
 export function uuidv7(now: number, random: Random): string {
-  const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
-  const bits = (count: number) => Math.floor(random() * 2 ** count)
-  const time = hex(Math.max(0, Math.floor(now)), 12)
-  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${hex(bits(12), 3)}-${hex(0x8000 | bits(14), 4)}-${hex(bits(24), 6)}${hex(bits(24), 6)}`
+  const time = Math.max(0, Math.floor(now)).toString(16).padStart(12, '0')
+  // x: 4 random bits; y: the variant, binary 10, and 2 random bits.
+  return `${time.slice(0, 8)}-${time.slice(8)}-7xxx-yxxx-xxxxxxxxxxxx`.replace(/[xy]/g, (digit) =>
+    Math.floor(digit === 'x' ? random() * 16 : 8 + random() * 4).toString(16),
+  )
 }
 
 /** Whether `text` is a UUID of any version, in the usual notation. */

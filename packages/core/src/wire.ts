@@ -20,6 +20,8 @@ export interface EventsRequest {
   /** Absent: granted, unless the browser sends Global Privacy Control. */
   readonly consent?: Consent
   readonly session?: string
+  /** For each tab with numbered events here: the highest number in earlier batches, 0 for none; absent: not known. */
+  readonly after?: Readonly<Record<string, number>>
   readonly events: readonly TrackedEvent[]
 }
 

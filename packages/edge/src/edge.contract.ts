@@ -92,6 +92,44 @@ export function describeEdge(start: StartEdge): void {
     expect(answers[1]?.body.session).toBeTruthy()
   })
 
+  test('events that never came are counted once, by whichever edge; a batch sent again counts nothing again', async () => {
+    const visitor = await api.visitor()
+    const lost = async () => {
+      const counted = await Promise.all(
+        [api, other].map(async (edge) => {
+          const answer = await fetch(`${edge.url}/metrics`, {
+            headers: { authorization: `Bearer ${PUSH_KEY}` },
+          })
+          const text = await answer.text()
+          const value = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
+          return [value('attune_events_missing_total'), value('attune_events_late_total')] as const
+        }),
+      )
+      return [0, 1].map((at) => counted.reduce((sum, each) => sum + (each[at] ?? 0), 0))
+    }
+    const numbered = (tab: string, ...numbers: number[]) => numbers.map((seq) => event({ tab, seq }))
+    const before = await lost()
+    const batch = crypto.randomUUID()
+    // 3 and 4 of tab a, 1 of tab b.
+    const first = [...numbered('a', 1, 2, 5), ...numbered('b', 2)]
+    for (const edge of [api, api, other])
+      expect((await edge.events(visitor, first, { batch, after: { a: 0, b: 0 } })).status).toBe(202)
+    // 7 of tab a; 4 of it comes after all.
+    await other.events(visitor, numbered('a', 6, 8), { after: { a: 5 } })
+    await api.events(visitor, numbered('a', 4), { after: { a: 8 } })
+    // Refused, not lost: 9 and 10.
+    await api.events(
+      visitor,
+      [...numbered('a', 11), ...numbered('a', 9, 10).map((one) => ({ ...one, kind: 'no' }))] as never,
+      {
+        after: { a: 8 },
+      },
+    )
+    const after = await lost()
+    expect(after.map((count, at) => count - (before[at] ?? 0))).toEqual([4, 1])
+    expect((await stored(visitor))[0]?.events[0]).toMatchObject({ tab: 'a', seq: 1 })
+  })
+
   test("a visitor's click counts in the very next list, of another edge process", async () => {
     const visitor = await api.visitor()
     const before = await other.rank({ visitor })

@@ -7,5 +7,5 @@ let count = 0
 export async function run(name: string): Promise<void> {
   const test = STORE_CONTRACT[name]
   if (test === undefined) throw new Error(`no case called ${name}`)
-  await test((options) => openIdbStore(`contract-${name}-${count++}`, options))
+  await test(() => openIdbStore(`contract-${name}-${count++}`))
 }

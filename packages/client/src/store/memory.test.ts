@@ -1,56 +1,88 @@
 import { expect, test } from 'vitest'
-import { createReport } from '../error.ts'
-import { createIdbOrMemoryStore } from './idb-or-memory.ts'
+import { createSignals } from '../emitter.ts'
+import { createKept } from './kept.ts'
+import type { KeyValueStore } from './key-value.ts'
 import { createMemoryStore } from './memory.ts'
-import type { QueueStore } from './queue-store.ts'
 import { STORE_CONTRACT } from './store.contract.ts'
 
+const always = () => true
+const nothing = () => {
+  throw new Error('nothing should be reported')
+}
+/** What is kept, as a store of the same kind. */
+const asStore = (
+  open: (() => Promise<KeyValueStore>) | undefined,
+  report: Parameters<typeof createKept>[1] = nothing,
+): KeyValueStore => {
+  const kept = createKept(open, report, always)
+  return {
+    put: kept._put,
+    all: kept._all,
+    get: kept._get,
+    update: kept._update,
+    clear: kept._clear,
+    close: kept._close,
+  }
+}
+const codes: string[] = []
+const told = () => {
+  codes.length = 0
+  return createSignals((error) => codes.push(error.code))._report
+}
+
 test.each(Object.entries(STORE_CONTRACT))('memory: %s', async (_name, run) => {
-  await run(async (options) => createMemoryStore(options))
+  await run(async () => createMemoryStore())
+})
+
+test.each(Object.entries(STORE_CONTRACT))('a database that opens late: %s', async (_name, run) => {
+  const late = () =>
+    new Promise<KeyValueStore>((resolve) => setTimeout(() => resolve(createMemoryStore()), 5))
+  await run(async () => asStore(late))
+})
+
+test.each(Object.entries(STORE_CONTRACT))('no database: %s', async (_name, run) => {
+  await run(async () => asStore(undefined))
 })
 
 test.each(Object.entries(STORE_CONTRACT))(
-  'idb-or-memory over a store that opens late: %s',
+  'a database that cannot be opened, told once: %s',
   async (_name, run) => {
-    await run(async (options) =>
-      createIdbOrMemoryStore(
-        () => new Promise((resolve) => setTimeout(() => resolve(createMemoryStore(options)), 5)),
-        () => {
-          throw new Error('nothing should be reported')
-        },
-      ),
-    )
+    const report = told()
+    await run(async () => asStore(() => Promise.reject(new Error('SecurityError')), report))
+    expect(codes).toEqual(['STORAGE_UNAVAILABLE'])
   },
 )
 
-test('a store that cannot be opened is told once, and memory keeps the events', async () => {
-  const codes: string[] = []
-  const report = createReport((error) => codes.push(error.code))
-  const store = createIdbOrMemoryStore(() => Promise.reject(new Error('SecurityError')), report)
-  await store.add([{ id: 'a', kind: 'click', item: 'x', at: 1 }])
-  expect((await store.next('batch'))?.events).toHaveLength(1)
-  expect(codes).toEqual(['STORAGE_UNAVAILABLE'])
-})
+test.each(Object.entries(STORE_CONTRACT))(
+  'a database that refuses every second write for want of room: %s',
+  async (_name, run) => {
+    const report = told()
+    let writes = 0
+    const open = async (): Promise<KeyValueStore> => {
+      const store = createMemoryStore()
+      const put: KeyValueStore['put'] = (pairs) =>
+        writes++ % 2 === 0 ? Promise.reject(new Error('QuotaExceededError')) : store.put(pairs)
+      return { ...store, put }
+    }
+    await run(async () => asStore(open, report))
+    if (writes > 0) expect(codes).toEqual(['STORAGE_FAILED'])
+  },
+)
 
-test('writes that are refused for want of room go to memory and are sent after what was kept before', async () => {
-  const codes: string[] = []
-  let full = false
-  const durable = createMemoryStore()
-  const quota: QueueStore = {
-    ...durable,
-    add: (events) => (full ? Promise.reject(new Error('QuotaExceededError')) : durable.add(events)),
+test('while nothing may be kept the database is not opened; afterwards it is', async () => {
+  let allowed = false
+  let opened = 0
+  const database = createMemoryStore()
+  const open = async () => {
+    opened++
+    return database
   }
-  const store = createIdbOrMemoryStore(
-    () => Promise.resolve(quota),
-    createReport((error) => codes.push(error.code)),
-  )
-  await store.add([{ id: '1', kind: 'click', item: 'before', at: 1 }])
-  full = true
-  await store.add([{ id: '2', kind: 'click', item: 'refused', at: 2 }])
-  expect((await store.next('a'))?.events.map((event) => event.item)).toEqual(['before'])
-  await store.done('a')
-  expect((await store.next('b'))?.events.map((event) => event.item)).toEqual(['refused'])
-  await store.done('b')
-  expect(await store.next('c')).toBeUndefined()
-  expect(codes).toEqual(['STORAGE_FAILED'])
+  const kept = createKept(open, nothing, () => allowed)
+  await kept._put([['e:1', { id: '1' }]])
+  expect([opened, await kept._all('e:')]).toEqual([0, [{ id: '1' }]])
+  allowed = true
+  await kept._put([['e:2', { id: '2' }]])
+  expect(opened).toBe(1)
+  expect(await database.all('e:')).toEqual([{ id: '2' }])
+  expect(await kept._all('e:')).toEqual([{ id: '1' }, { id: '2' }])
 })

@@ -16,7 +16,11 @@ export async function bundleModule(entry: URL, name: string): Promise<string> {
     default: RollupOptions[]
   }
   const plugins = configs.find((each) => each.input === 'src/iife.ts')?.plugins ?? []
-  return bundle({ input: entry.pathname, plugins, output: { format: 'iife', name } })
+  return bundle({
+    input: entry.pathname,
+    plugins,
+    output: { format: 'iife', name, inlineDynamicImports: true },
+  })
 }
 
 async function bundle(config: RollupOptions): Promise<string> {

@@ -31,6 +31,10 @@ export interface TrackedEvent {
   readonly value?: number
   /** What was searched for. */
   readonly query?: string
+  /** Short name of the tab that made it. */
+  readonly tab?: string
+  /** Its number in that tab, from 1, given when it was made: what is missing in between was lost. */
+  readonly seq?: number
 }
 
 export const MAX_EVENTS_PER_BATCH = 100
@@ -52,5 +56,5 @@ export function isEventKind(kind: unknown): kind is EventKind {
 
 /** Whether events of this kind must name an item. */
 export function needsItem(kind: EventKind): boolean {
-  return kind !== 'search' && !kind.startsWith('custom:')
+  return !/^(search$|custom:)/.test(kind)
 }

@@ -41,6 +41,9 @@ test.each([
   [{ position: 1.5 }, 'EVENT_POSITION_INVALID'],
   [{ value: Number.POSITIVE_INFINITY }, 'EVENT_VALUE_INVALID'],
   [{ slot: 'x'.repeat(65) }, 'EVENT_SLOT_INVALID'],
+  [{ tab: '' }, 'EVENT_TAB_INVALID'],
+  [{ seq: 0 }, 'EVENT_SEQ_INVALID'],
+  [{ seq: 1.5 }, 'EVENT_SEQ_INVALID'],
 ])('%o is %s', (change, code) => {
   const { events, issues } = parseEvents([{ ...click, ...change }], NOW)
   expect(events).toEqual([])

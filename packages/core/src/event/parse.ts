@@ -12,6 +12,7 @@ import {
   type EventKind,
   type TrackedEvent,
 } from './event.ts'
+import { MAX_SEQ } from './missing.ts'
 
 export interface ParsedEvents {
   /** The good ones, in the order given. */
@@ -104,6 +105,13 @@ function parseEvent(input: unknown, now: number, path: string, issues: Issue[]):
     'a whole number from 0 to 100,000',
   )
   const value = number('value', 'EVENT_VALUE_INVALID', Number.isFinite, 'a finite number')
+  const tab = text('tab', 'EVENT_TAB_INVALID', MAX_NAME_LENGTH)
+  const seq = number(
+    'seq',
+    'EVENT_SEQ_INVALID',
+    (value) => Number.isInteger(value) && value >= 1 && value <= MAX_SEQ,
+    'a whole number from 1 to 1,000,000,000',
+  )
 
   if (isEventKind(kind) && issues.length === before) {
     if (item === undefined && needsItem(kind))
@@ -122,6 +130,8 @@ function parseEvent(input: unknown, now: number, path: string, issues: Issue[]):
     ...(decision !== undefined && { decision }),
     ...(value !== undefined && { value }),
     ...(query !== undefined && { query }),
+    ...(tab !== undefined && { tab }),
+    ...(seq !== undefined && { seq }),
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  countMissing,
   describe,
   formatSessionToken,
   isUuid,
@@ -90,6 +91,11 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
     { outcome: stored.duplicate ? 'duplicate' : 'stored' },
     parsed.events.length,
   )
+  if (!stored.duplicate) {
+    const { missing, late } = countMissing(events, field(body, 'after'))
+    deps.metrics.count('attune_events_missing_total', {}, missing)
+    deps.metrics.count('attune_events_late_total', {}, late)
+  }
   if (parsed.events.length < events.length) {
     deps.metrics.count('attune_events_total', { outcome: 'rejected' }, events.length - parsed.events.length)
   }

@@ -69,6 +69,8 @@ const goodEvent = record(
     decision: item,
     value: fc.double({ noNaN: true, noDefaultInfinity: true }),
     query: item,
+    tab: item,
+    seq: fc.integer({ min: 1, max: 1_000_000_000 }),
   },
   ['id', 'kind', 'at'],
 )

@@ -4,6 +4,7 @@ import {
   MAX_ITEM_ID_LENGTH,
   MAX_NAME_LENGTH,
   MAX_QUERY_LENGTH,
+  MAX_SEQ,
   needsItem,
   type EventKind,
   type EventsRequest,
@@ -34,6 +35,8 @@ export const event: v.GenericSchema<TrackedEvent> = v.pipe(
     decision: may(text(MAX_NAME_LENGTH)),
     value: may(finite),
     query: may(says(text(MAX_QUERY_LENGTH), 'Required for `search`')),
+    tab: may(says(text(MAX_NAME_LENGTH), 'Name of the tab that made it')),
+    seq: may(says(whole(1, MAX_SEQ), 'Its number in that tab, from 1')),
   }),
   v.check(({ kind, item }) => item !== undefined || !needsItem(kind), 'an item'),
   v.check(({ kind, query }) => query !== undefined || kind !== 'search', 'a query'),
@@ -44,6 +47,12 @@ export const eventsRequest: v.GenericSchema<EventsRequest> = object<EventsReques
   visitor: handle,
   consent: may(consent),
   session: may(session),
+  after: may(
+    says(
+      v.record(text(MAX_NAME_LENGTH), whole(0, MAX_SEQ)),
+      'For each tab with numbered events here, the highest number in earlier batches; 0 for none',
+    ),
+  ),
   events: list(event, MAX_EVENTS_PER_BATCH),
 })
 

@@ -78,7 +78,7 @@ export class Api {
   events(
     visitor: string,
     events: readonly TrackedEvent[],
-    more: { batch?: string; session?: string } = {},
+    more: { batch?: string; session?: string; after?: Record<string, number> } = {},
   ): Promise<Answer<OrProblem<EventsResponse>>> {
     return this.page('/v1/events', { batch: crypto.randomUUID(), visitor, events, ...more })
   }
