@@ -82,8 +82,7 @@ if (text !== undefined && process.argv[1] === import.meta.filename) {
     ...options,
     initial: typeof initial === 'string' ? initial : () => Promise.resolve(randomModel(initial)),
     onStatus: (status) => {
-      if (status.type === 'cluster' || status.type === 'stopped')
-        tell({ error: `${status.type}: ${status.error}` })
+      if ('error' in status && status.error !== undefined) tell({ error: `${status.type}: ${status.error}` })
     },
   })
   const telling = setInterval(() => {

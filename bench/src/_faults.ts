@@ -9,11 +9,11 @@ import {
   type ItemDocument,
   type TrackedEvent,
 } from '@attune/core'
-import type { ServingModel } from '@attune/core/rank'
 import { seededRandom } from '@attune/core/testing'
-import { createSigner, generateSigningKey, readState, Windows, type LiveModel } from '@attune/trainer-bridge'
+import { createSigner, generateSigningKey, readState, type LiveModel } from '@attune/trainer-bridge'
 import { forkMember, type MemberProcess, type MemberProcessOptions } from './_bridge-process.ts'
 import { forkCosmos } from './_cosmos-process.ts'
+import { differenceOf, recount, type Counts } from './_counts.ts'
 import { servedModel } from './_edge-folder.ts'
 import { forkNodeEdge, type ServerProcess } from './_edge-process.ts'
 import { startHouse, until } from './_loop.ts'
@@ -49,9 +49,8 @@ export interface FaultResult {
 }
 
 const ITEMS = 60
-const UNITS_PER_PAIR = 2_520
 const TTL_MS = 2_000
-const SETTLE_MS = 120_000
+const SETTLE_MS = 240_000
 const WRITERS = 4
 type Pause = (ms: number) => Promise<void>
 const pause: Pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -127,6 +126,7 @@ export async function runFaults(options: FaultOptions): Promise<FaultResult> {
     const attributes = await cataloguing
     const settling = performance.now()
     const expected = recount(documents)
+    const base = randomModel(ITEMS)
     await until(
       'edges with all counts',
       async () => {
@@ -135,7 +135,7 @@ export async function runFaults(options: FaultOptions): Promise<FaultResult> {
           edges.map(({ folder: at }) => servedModel(at).catch(() => undefined)),
         )
         return served.map((model) =>
-          model === undefined ? 'no model' : differenceOf(model, expected, attributes),
+          model === undefined ? 'no model' : differenceOf(model, base, expected, attributes),
         )
       },
       (found) => found.every((one) => one === undefined),
@@ -421,65 +421,6 @@ async function writeItems(
     await pause(40)
   }
   return newest
-}
-
-interface Counts {
-  readonly steps: Map<string, number>
-  readonly pairs: Map<string, number>
-}
-
-/** A single pass over all stored documents. */
-function recount(documents: readonly BatchDocument[]): Counts {
-  const counts: Counts = { steps: new Map(), pairs: new Map() }
-  const add = (map: Map<string, number>, key: string, value: number) => {
-    const sum = (map.get(key) ?? 0) + value
-    if (sum === 0) map.delete(key)
-    else map.set(key, sum)
-  }
-  const windows = new Windows()
-  for (const document of documents) {
-    windows.apply(document, {
-      step: (item, sign) => {
-        add(counts.steps, item, sign)
-      },
-      pair: (source, target, units, sign) => {
-        add(counts.pairs, `${source}>${target}`, sign * units)
-      },
-    })
-  }
-  return counts
-}
-
-/** How an edge's model differs from what it must be; undefined when it does not. */
-function differenceOf(
-  model: ServingModel,
-  { steps, pairs }: Counts,
-  attributes: ReadonlyMap<string, ItemAttributes | null>,
-): string | undefined {
-  const base = randomModel(ITEMS)
-  const sums = new Map<string, number>()
-  for (const [pair, units] of pairs) {
-    const source = pair.slice(0, pair.indexOf('>'))
-    sums.set(source, (sums.get(source) ?? 0) + units / UNITS_PER_PAIR)
-  }
-  for (const id of model.ids) {
-    const row = model.rowOf(id) ?? -1
-    const popularity = (base.tables.popularity[row] ?? 0) + (steps.get(id) ?? 0)
-    if (Math.abs((model.popularity[row] ?? 0) - popularity) > 1e-3 * Math.max(1, popularity))
-      return `${id}: popularity ${model.popularity[row]}, expected ${popularity}`
-    const sum = (base.tables.srSums[row] ?? 0) + (sums.get(id) ?? 0)
-    if (Math.abs((model.srSums[row] ?? 0) - sum) > 1e-3 * Math.max(1, sum))
-      return `${id}: sum of rules ${model.srSums[row]}, expected ${sum}`
-  }
-  for (const id of steps.keys()) if (model.rowOf(id) === undefined) return `${id} is not known`
-  for (const [id, wanted] of attributes) {
-    const row = model.rowOf(id) ?? -1
-    const same =
-      wanted === null ? model.isRemoved(row) : model.attributesOf(row)?.['stock'] === wanted['stock']
-    if (!same)
-      return `${id}: stock ${String(model.attributesOf(row)?.['stock'])}, expected ${String(wanted?.['stock'])}`
-  }
-  return undefined
 }
 
 /** To the last unit. */

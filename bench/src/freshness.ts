@@ -5,13 +5,15 @@ import { parseDeltaHeader, splitDelta, type DeltaHeader } from '@attune/core/art
 import { CandidateSet, coreEngine, rankHistory, type ServingModel } from '@attune/core/rank'
 import { seededRandom } from '@attune/core/testing'
 import { startWorkerdEdge } from '@attune/edge/workerd'
-import { modelOf, nodeScanner, servingModel, startBridge } from '@attune/trainer-bridge'
+import { modelOf, nodeScanner, servingModel, startMember, type Member } from '@attune/trainer-bridge'
 import { startHouse, until } from './_loop.ts'
 import { simulatedVisits } from './_model.ts'
+import { sustain } from './_sustained.ts'
 import { trainedOn } from './_train.ts'
 import { models, Visitor } from './_visitor.ts'
 
 const ITEMS = 3_000
+const BRIDGES = 2
 const GROUPS = 100
 const VISITS = 12_000
 /** Co-clicks of an item nobody has seen before it has to be recommended, and how long that may take. */
@@ -40,38 +42,59 @@ interface Applied {
 }
 
 /**
- * `npm run bench -- freshness [--clicks 500] [--background 50]`: clicks stored by one edge process, ranked by the other,
+ * `npm run bench -- freshness [--clicks 500] [--background 50] [--events 40000]`, with two bridges and two edges: clicks stored by one edge process, ranked by the other,
  * and the time until both serve a delta that contains them, while other visitors click so many times a second. Every claim
  * is checked against core and the deltas themselves. Then an item nobody has seen is clicked beside another, and the time
- * is taken until visitors of that other one are shown it.
+ * is taken until visitors of that other one are shown it. At last `events` are stored as fast as they can be, and taken in.
  */
 export async function run(args: string[]): Promise<Record<string, unknown>> {
   const { values } = parseArgs({
     args,
-    options: { clicks: { type: 'string', default: '500' }, background: { type: 'string', default: '0' } },
+    options: {
+      clicks: { type: 'string', default: '500' },
+      background: { type: 'string', default: '50' },
+      events: { type: 'string', default: '40000' },
+    },
   })
-  const clicks = Number(values.clicks)
+  const fresh = await measureFreshness(Number(values.clicks), Number(values.background))
+  const sustained = await sustain({ bridges: BRIDGES, edges: 2, events: Number(values.events) })
+  return {
+    ...fresh,
+    bridges: BRIDGES,
+    sustained_events_per_s: sustained.perSecond,
+    sustained_lag_p95_s: sustained.lagP95,
+    bridge_rss_mb: sustained.rssMb,
+  }
+}
+
+async function measureFreshness(clicks: number, perSecond: number): Promise<Record<string, unknown>> {
   const initial = modelOf((await trainedOn(simulatedVisits(ITEMS, GROUPS, VISITS))).artifact)
   const house = await startHouse(2, startWorkerdEdge)
   try {
     const base = servingModel(structuredClone(initial), nodeScanner)
     const deltas: Applied[] = []
-    const bridge = await startBridge({
-      cosmos: house.cosmos,
-      edges: house.edges.map(({ url }) => ({ url, pushKey: house.pushKey })),
-      signingKey: house.signingKey,
-      folder: join(house.folder, 'bridge'),
-      initial: () => Promise.resolve(initial),
-      onStatus: (status) => {
-        if (status.type === 'edge' && status.error !== undefined)
-          console.error(`edge ${status.url}: ${status.error}`)
-        if (status.type !== 'delta') return
-        const body = bridge.release.after(status.delta - 1)?.[0]?.body ?? new Uint8Array()
-        const { jws, tensors } = splitDelta(body)
-        const payload: unknown = JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString())
-        deltas.push({ header: parseDeltaHeader(payload), tensors })
-      },
-    })
+    const members: Member[] = []
+    for (let index = 0; index < BRIDGES; index++) {
+      const member = await startMember({
+        cosmos: house.cosmos,
+        edges: house.edges.map(({ url }) => ({ url, pushKey: house.pushKey })),
+        signingKey: house.signingKey,
+        folder: join(house.folder, 'bridges'),
+        initial: () => Promise.resolve(initial),
+        // A machine that is busy for seconds is no reason for another leader, whose deltas would be numbered anew.
+        cluster: { host: '127.0.0.1', ttlMs: 60_000 },
+        onStatus: (status) => {
+          if (status.type === 'edge' && status.error !== undefined)
+            console.error(`edge ${status.url}: ${status.error}`)
+          if (status.type !== 'delta') return
+          const body = member.bridge?.release.after(status.delta - 1)?.[0]?.body ?? new Uint8Array()
+          const { jws, tensors } = splitDelta(body)
+          const payload: unknown = JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString())
+          deltas.push({ header: parseDeltaHeader(payload), tensors })
+        },
+      })
+      members.push(member)
+    }
     try {
       const urls = house.edges.map(({ url }) => url)
       for (const url of urls) {
@@ -81,13 +104,13 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
           ({ serving }) => serving?.engine === 'ort',
         )
       }
-      const background = startBackground(urls[0] ?? '', house.siteKey, Number(values.background))
+      const background = startBackground(urls[0] ?? '', house.siteKey, perSecond)
       const samples = await clickAndWatch(urls, house.siteKey, house.pushKey, clicks)
       const newItem = await newItemSeconds(urls, house.siteKey)
       const others = await background.stop()
       return { ...(await judge(samples, deltas, base)), new_item_s: newItem, background_clicks: others }
     } finally {
-      await bridge.close()
+      await Promise.all(members.map((member) => member.close()))
     }
   } finally {
     await house.close()

@@ -302,7 +302,7 @@ export class Bridge implements ReleaseSource {
         await this.#inTurn(async () => {
           if (!signal.aborted) await this.#take(inbox.take())
         })
-        await sleep(this.#deps.deltaIntervalMs - (this.#deps.now() - started), signal)
+        await inbox.pause(this.#deps.deltaIntervalMs - (this.#deps.now() - started), signal)
       }
     } catch (error) {
       // Without a journal nothing may be told to edges: better to stop where the state on disk is right.

@@ -1,4 +1,5 @@
 import { formatContinuation, parseContinuation, rangeOf, type FeedPlaces } from './change-feed/places.ts'
+import { sleep } from './change-feed/sleep.ts'
 import { BridgeError } from './error.ts'
 import type { FeedPage, LiveModel } from './refresh/live-model.ts'
 
@@ -6,6 +7,8 @@ import type { FeedPage, LiveModel } from './refresh/live-model.ts'
 const MAX_WAITING_EVENTS = 20_000
 /** Events of one micro-batch: about what can be taken in within its 500 ms. */
 const MAX_BATCH_EVENTS = 2_500
+/** With so many waiting there is no pause: it is for quiet times, to make a few deltas of many clicks. */
+const BACKLOG_EVENTS = 400
 /** Items of the catalogue weigh more: all their attributes go into the delta. */
 const EVENTS_PER_ITEM = 4
 
@@ -24,6 +27,7 @@ export class Inbox {
   #pages: Waiting[] = []
   #events = 0
   #filled: (() => void) | undefined
+  #backlog: (() => void) | undefined
   #waiting: (() => void)[] = []
   #closed = false
 
@@ -61,6 +65,17 @@ export class Inbox {
     this.#filled = undefined
   }
 
+  /** Settles after `ms`, or as soon as much is waiting, or when the signal fires. */
+  async pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#events >= BACKLOG_EVENTS) return
+    const hurry = new AbortController()
+    this.#backlog = () => {
+      hurry.abort()
+    }
+    await sleep(ms, AbortSignal.any([signal, hurry.signal]))
+    this.#backlog = undefined
+  }
+
   /** Oldest pages first, at least one when there is any; the pages of a range stay in order. */
   take(): Waiting[] {
     let events = 0
@@ -89,6 +104,7 @@ export class Inbox {
     this.#pages.push(waiting)
     this.#events += weightOf(waiting.page)
     this.#filled?.()
+    if (this.#events >= BACKLOG_EVENTS) this.#backlog?.()
   }
 }
 

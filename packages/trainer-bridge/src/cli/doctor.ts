@@ -1,4 +1,5 @@
 import { CodedError, EVENTS_CONTAINER } from '@attune/core'
+import { newestState } from '../state/generation.ts'
 import { listEpochs, readArtifact } from '../artifact/folder.ts'
 import { createSigner } from '../artifact/sign.ts'
 import { readConfig, type Config } from '../config.ts'
@@ -84,7 +85,7 @@ async function cosmos({ cosmos: account }: Config): Promise<string> {
 }
 
 async function model({ folder, initial }: Config): Promise<string> {
-  const own = (await listEpochs(folder)).at(-1)
+  const own = (await listEpochs((await newestState(folder)) ?? folder)).at(-1)
   if (own !== undefined) {
     const { manifest } = await readArtifact(folder, own)
     return `goes on from epoch ${own} of ${manifest.items} items in ${folder}`

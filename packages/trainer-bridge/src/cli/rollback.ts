@@ -4,6 +4,7 @@ import { BridgeError, sentence } from '../error.ts'
 import { withReport } from '../gate/check.ts'
 import type { GateReport } from '../gate/gate.ts'
 import { FIRST, reportOf } from '../gate/report.ts'
+import { newestState } from '../state/generation.ts'
 import { EdgeClient, EdgeProblem, type Acknowledged } from '../push/edge-client.ts'
 import { CliError, natural, textOf, type Arguments, type Command, type Terminal } from './command.ts'
 import { EDGE_OPTIONS, edgesOf } from './edges.ts'
@@ -52,7 +53,8 @@ export const rollback: Command = {
 async function tellBridge(folder: string, args: Arguments, terminal: Terminal): Promise<number> {
   const current = (await servedBy(folder, true))?.manifest.epoch ?? 0
   const asked = natural(args, 'epoch')
-  const kept = await listEpochs(folder)
+  const state = (await newestState(folder)) ?? folder
+  const kept = await listEpochs(state)
   const epoch = asked ?? kept.findLast((one) => one < current)
   if (epoch === undefined || !kept.includes(epoch)) {
     throw new BridgeError(
@@ -60,7 +62,7 @@ async function tellBridge(folder: string, args: Arguments, terminal: Terminal): 
       `${folder}: expected ${asked === undefined ? `an epoch before ${current}` : `epoch ${asked}`} to go back to, it keeps ${kept.join(', ') || 'none'}; push one with \`attune push --artifact DIR --epoch N --bridge ${folder}\``,
     )
   }
-  const artifact = await readArtifact(folder, epoch)
+  const artifact = await readArtifact(state, epoch)
   const report: GateReport = {
     ...(reportOf(artifact.manifest.gate) ?? FIRST),
     verdict: 'overridden',

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Artifact } from '../artifact/build.ts'
 import { listEpochs, readArtifact, readManifest } from '../artifact/folder.ts'
+import { SNAPSHOT } from '../state/folder.ts'
+import { newestState } from '../state/generation.ts'
 import { readSnapshot } from '../state/snapshot.ts'
 
 /**
@@ -12,9 +14,12 @@ import { readSnapshot } from '../state/snapshot.ts'
  * @throws {BridgeError} `ARTIFACT_FOLDER_MISSING`, `STATE_UNREADABLE`
  */
 export async function servedBy(folder: string, mustBe: boolean): Promise<Artifact | undefined> {
-  const state = await readFile(join(folder, 'state.bin')).catch(() => undefined)
-  const epoch = state === undefined ? (await listEpochs(folder)).at(-1) : readSnapshot(state).baseEpoch
-  return epoch === undefined && !mustBe ? undefined : readArtifact(folder, epoch)
+  const state = await newestState(folder)
+  const epoch =
+    state === undefined
+      ? (await listEpochs(folder)).at(-1)
+      : readSnapshot(await readFile(join(state, SNAPSHOT))).baseEpoch
+  return epoch === undefined && !mustBe ? undefined : readArtifact(state ?? folder, epoch)
 }
 
 /** The epoch of a folder that was made at this time; undefined when it is not there. */

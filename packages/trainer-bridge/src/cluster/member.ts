@@ -56,7 +56,6 @@ interface LeaderData {
   readonly before: number | null
 }
 
-const DOCUMENTS_PER_PAGE = 2_000
 const CHECKPOINT_MS = 1_000
 
 /**
@@ -198,7 +197,7 @@ export class Member {
           previous ?? null,
           signal,
         ),
-      maxItemCount: feed === 'items' ? ITEMS_PER_PAGE : DOCUMENTS_PER_PAGE,
+      ...(feed === 'items' && { maxItemCount: ITEMS_PER_PAGE }),
       checkpointEveryMs: CHECKPOINT_MS,
       ttlMs,
       roundMs,

@@ -1,5 +1,6 @@
 import { copyFile, link, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { listEpochs } from '../artifact/folder.ts'
 import { BridgeError } from '../error.ts'
 import { writeAtomically } from './files.ts'
 import { SNAPSHOT, StateFolder } from './folder.ts'
@@ -38,7 +39,7 @@ export async function openGeneration(
   }
 }
 
-/** Where state is to be found, newest generation first; for whoever wants to read it. */
+/** The folder that has the newest state, of one bridge or of several; undefined when none has been written. */
 export async function newestState(root: string): Promise<string | undefined> {
   const newest = (await generations(root)).at(-1)
   return newest === undefined ? undefined : pathOf(root, newest)
@@ -89,7 +90,9 @@ async function tryCopy(from: string, to: string): Promise<boolean> {
   for (const name of await readdir(join(from, 'files'))) {
     if (/^[0-9a-f]{64}$/.test(name)) await linkOrCopy(join(from, 'files', name), join(to, 'files', name))
   }
-  for (const one of new Set([baseEpoch, epoch])) {
+  const epochs = await listEpochs(from)
+  if (!epochs.includes(baseEpoch) || !epochs.includes(epoch)) return false
+  for (const one of epochs) {
     await mkdir(join(to, 'epochs', String(one)), { recursive: true })
     const manifest = await readFile(join(from, 'epochs', String(one), 'manifest.json'))
     await writeAtomically(join(to, 'epochs', String(one), 'manifest.json'), manifest)
