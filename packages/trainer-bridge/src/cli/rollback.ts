@@ -21,7 +21,7 @@ export const rollback: Command = {
     '  --edge       base URL of an edge that is to serve its epoch before at once (or ATTUNE_EDGES, joined by commas)\n' +
     '  --admin-key  operator’s key of the edges (or ATTUNE_ADMIN_KEY)\n' +
     '  --epoch      the epoch to go back to; the one before when absent\n' +
-    'A bridge that is not told puts its own model back with its next delta.',
+    'A bridge that is not told puts its own model back with its next epoch.',
   options: {
     edge: EDGE_OPTIONS['edge'] ?? { type: 'string', multiple: true },
     'admin-key': { type: 'string' },

@@ -84,9 +84,9 @@ const MANUAL_MIN = 400
 /** Requests a second at which deploy's autoscaler adds an edge pod: a first guess, not a measured limit. */
 export const POD_REQUESTS = 150
 const MIN_PODS = 2
-/** What deploy's manifests ask for: an edge pod and a bridge 1 and 0.5 of a core; nodes have 4, of which 3.5 can be had. */
-const POD_CORES = 1
-const BRIDGE_CORES = 0.5
+/** What deploy's manifests ask for: an edge pod 0.5 and a bridge 1 core; nodes have 4, of which 3.5 can be had. */
+const POD_CORES = 0.5
+const BRIDGE_CORES = 1
 const NODE_CORES = 3.5
 /** An edge process before it holds a model. */
 const EDGE_BASE_MB = 150
