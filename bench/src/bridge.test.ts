@@ -59,6 +59,39 @@ test('two edges take the first epoch, and a click stored by one is contained in 
   expect(list).toMatchObject({ epoch: 1, fresh: true, diagnostics: { events: 1 } })
 })
 
+test('the lag of an edge grows while no bridge reads, and is 0 once its model contains what was stored', async () => {
+  const one = await house(1)
+  const first = await bridge(one)
+  const url = one.edges[0]?.url ?? ''
+  await until(
+    'first epoch',
+    () => serving(one, 0),
+    (state) => state?.epoch === 1,
+  )
+  const sample = async (name: string): Promise<number> => {
+    const response = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${one.pushKey}` } })
+    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(await response.text())?.[1] ?? NaN)
+  }
+  await first.close()
+  const visitor = new Visitor(one.siteKey)
+  await visitor.open(url)
+  const stored = Date.now()
+  const { session } = await visitor.click(url, 'item-3', stored)
+  const waited = await until(
+    'a lag',
+    () => sample('attune_freshness_lag_seconds'),
+    (lag) => lag > 0.3,
+  )
+  expect(waited).toBeLessThanOrEqual((Date.now() - stored) / 1_000)
+  await bridge(one)
+  await covered(one, 0, session)
+  expect(await sample('attune_freshness_lag_seconds')).toBe(0)
+  expect(await sample('attune_freshness_seconds_count')).toBe(1)
+  const took = await sample('attune_freshness_seconds_sum')
+  expect(took).toBeGreaterThanOrEqual(waited)
+  expect(took).toBeLessThanOrEqual((Date.now() - stored) / 1_000)
+})
+
 test('an edge that is down when a new item is clicked knows it once it is back, through deltas', async () => {
   const one = await house(2)
   const seen: BridgeStatus[] = []
