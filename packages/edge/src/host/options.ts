@@ -28,6 +28,8 @@ export interface EdgeOptions {
   /** Origins that may call; absent: any. */
   readonly origins?: readonly string[]
   readonly diagnostics?: boolean
+  /** The visitor's address is the last entry of X-Forwarded-For. */
+  readonly trustProxy?: boolean
   /** A model whose lists take longer is refused; milliseconds. */
   readonly maxRankMs?: number
   /** How often may who ask; absent: as often as they like. */
@@ -63,6 +65,7 @@ export function environmentOf(options: EdgeOptions): Environment {
     ...(options.identitySecret !== undefined && {
       ATTUNE_IDENTITY_SECRETS: JSON.stringify({ [site.id]: [options.identitySecret] }),
     }),
+    ...(options.trustProxy !== undefined && { ATTUNE_TRUST_PROXY: String(options.trustProxy) }),
     ...(options.maxRankMs !== undefined && { ATTUNE_MAX_RANK_MS: String(options.maxRankMs) }),
     ...(options.limits !== undefined && { ATTUNE_LIMITS: JSON.stringify(options.limits) }),
     ATTUNE_DIAGNOSTICS: String(options.diagnostics ?? false),
