@@ -9,7 +9,7 @@ test.each(['node', 'workerd'])(
     const result = await run(['--host', host, '--burst', '1000', '--seconds', '3'])
     expect(result).toMatchObject({ bench: 'abuse', host, attacks: 21, burst: 1_000 })
     expect(result['burst_refused']).toBeGreaterThan(0)
-    expect(result['honest_requests']).toBeGreaterThan(10)
+    expect(result['honest_requests']).toBeGreaterThanOrEqual(10)
   },
   180_000,
 )

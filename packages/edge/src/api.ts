@@ -5,6 +5,7 @@ import type {
   Problem,
   RankRequest,
   RankResponse,
+  Strategy,
   VisitorResponse,
 } from '@attune/core'
 import { hc, type ClientRequestOptions } from 'hono/client'
@@ -32,10 +33,20 @@ type PageRoute<Body, Output, Status extends number> = {
   $post: Route<PageKey & { json: Body }, Output, Status>
 }
 
+interface ListQuery {
+  slot: string
+  strategy?: Strategy
+  item?: string
+  k?: string
+  key?: string
+}
+
 /** Routes of the edge by path and method. Bytes (files, manifests, deltas) are for `fetch`. */
 export type ApiSchema = {
   '/v1/events': PageRoute<EventsRequest, EventsResponse, 202>
-  '/v1/rank': PageRoute<RankRequest, RankResponse, 200>
+  '/v1/rank': PageRoute<RankRequest, RankResponse, 200> & {
+    $get: Route<{ query: ListQuery }, RankResponse, 200>
+  }
   '/v1/visitors': PageRoute<Record<never, never>, VisitorResponse, 201>
   '/v1/visitors/identify': PageRoute<IdentifyRequest, VisitorResponse, 200>
   '/v1/visitors/export': PageRoute<VisitorRequest, ExportResponse, 200>

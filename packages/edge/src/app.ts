@@ -1,11 +1,13 @@
 import type { Random } from '@attune/core'
 import { Hono, type Context } from 'hono'
+import { compress } from 'hono/compress'
 import type { Config, Site } from './config.ts'
 import type { Batches } from './cosmos/batches.ts'
 import type { Decisions } from './cosmos/decisions.ts'
 import type { Reachability } from './cosmos/reachability.ts'
 import type { Regions } from './cosmos/regions.ts'
 import type { Catalogue } from './cosmos/catalogue.ts'
+import type { Quotas } from './cosmos/quotas.ts'
 import type { Users } from './cosmos/users.ts'
 import type { VisitorData } from './cosmos/visitor-data.ts'
 import { cors } from './middleware/cors.ts'
@@ -13,6 +15,7 @@ import { adminKey, pushKey, secretKey, siteKey } from './middleware/keys.ts'
 import { measure } from './middleware/measure.ts'
 import { onError, onNotFound } from './middleware/problem.ts'
 import { limitKeyAndAddress, type RateLimiter } from './middleware/rate-limit.ts'
+import { deprecation } from './middleware/versions.ts'
 import { requestId } from './middleware/request-id.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -21,6 +24,7 @@ import { getDocs, getOpenApi } from './routes/docs.ts'
 import { postEvents } from './routes/events.ts'
 import { getHealth, getMetrics, getReady } from './routes/health.ts'
 import { getItem, putItems } from './routes/items.ts'
+import { getList } from './routes/list.ts'
 import { getModels, postActivate, postRollback, putDelta, putEpoch, putFile } from './routes/models.ts'
 import { postRank } from './routes/rank.ts'
 import { getWeights } from './routes/weights.ts'
@@ -56,6 +60,7 @@ export interface AppDeps {
   readonly models: Models
   readonly visitors: Visitors
   readonly limiter: RateLimiter
+  readonly quotas: Quotas
   readonly metrics: Metrics
   readonly telemetry: Telemetry
   readonly freshness: Freshness
@@ -84,6 +89,8 @@ export function createInsideApp(deps: AppDeps): Hono<AppEnv> {
   return app
 }
 
+const LARGE = ['/metrics', '/openapi.json', '/docs', '/v1/visitors/export']
+
 /** The edge: one app, two hosts. Does nothing until it is asked. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
@@ -91,6 +98,8 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.notFound(onNotFound)
   app.use('*', requestId(deps))
   app.use('*', measure(deps))
+  // Workers' platform compresses by itself. What is always large is compressed here, a list of 20 items is not worth it.
+  if (deps.host === 'node') for (const path of LARGE) app.use(path, compress())
   app.get('/healthz', (c) => getHealth(deps, c))
   app.get('/readyz', (c) => getReady(deps, c))
   app.get('/metrics', pushKey(deps.config), (c) => getMetrics(deps, c))
@@ -103,6 +112,8 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     app.route('/studio', createStudio(deps, deps.studio))
 
   app.use('/v1/*', cors(deps.config.sites))
+  const goesAway = deprecation('v1', deps.config.deprecations)
+  if (goesAway !== undefined) app.use('/v1/*', goesAway)
   const page = siteKey(deps.config)
   const limited = limitKeyAndAddress(deps)
   app.post('/v1/visitors', page, limited, (c) => postVisitors(deps, c))
@@ -110,6 +121,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.post('/v1/visitors/export', page, limited, (c) => postExport(deps, c))
   app.post('/v1/visitors/delete', page, limited, (c) => postDelete(deps, c))
   app.post('/v1/events', page, limited, (c) => postEvents(deps, c))
+  app.get('/v1/rank', page, limited, (c) => getList(deps, c))
   app.post('/v1/rank', page, limited, (c) => postRank(deps, c))
   app.get('/v1/weights/:sha256', page, limited, (c) => getWeights(deps, c))
 

@@ -1,6 +1,7 @@
 import { CodedError, DATABASE, describe, type Issue } from '@attune/core'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { readIdentitySecrets, type IdentitySecrets } from './identity.ts'
+import { readDeprecations, type Deprecations } from './middleware/versions.ts'
 import { readTelemetry, type TelemetryConfig } from './telemetry/config.ts'
 
 export type ConfigErrorCode = 'CONFIG_INVALID'
@@ -52,6 +53,15 @@ export interface RateLimit {
 export type RateScope = 'key' | 'visitor' | 'address'
 export type RateLimits = Readonly<Partial<Record<RateScope, RateLimit>>>
 
+/** Requests of a site's pages in a day and a calendar month, UTC; absent: as many as they like. */
+export interface Quota {
+  readonly perDay?: number
+  readonly perMonth?: number
+}
+
+/** By site. */
+export type Quotas = Readonly<Record<string, Quota>>
+
 export interface Config {
   readonly sites: readonly Site[]
   /** Secret keys of trainers. */
@@ -66,6 +76,9 @@ export interface Config {
   readonly diagnostics: boolean
   /** How often may who ask; absent: as often as they like. */
   readonly limits: RateLimits
+  readonly quotas: Quotas
+  /** Versions of the API that go away. */
+  readonly deprecations: Deprecations
   /** The address of a visitor is the last entry of X-Forwarded-For, which a proxy of ours has written. */
   readonly trustProxy: boolean
   /** Secrets by which sites' servers prove their users; a site without any cannot identify. */
@@ -163,6 +176,8 @@ export function readConfig(env: Environment): Config {
   const maxRankMs = Number(text('ATTUNE_MAX_RANK_MS') ?? DEFAULT_MAX_RANK_MS)
   if (!(maxRankMs > 0)) fail('ATTUNE_MAX_RANK_MS', 'more than 0', text('ATTUNE_MAX_RANK_MS'))
   const limits = readLimits(json('ATTUNE_LIMITS', 'JSON'), fail)
+  const deprecations = readDeprecations(json('ATTUNE_DEPRECATIONS', 'JSON'), fail)
+  const quotas = readQuotas(json('ATTUNE_QUOTAS', 'JSON'), sites, fail)
   const trustProxy = text('ATTUNE_TRUST_PROXY')
   if (trustProxy !== undefined && !['true', 'false'].includes(trustProxy))
     fail('ATTUNE_TRUST_PROXY', 'true or false', trustProxy)
@@ -212,6 +227,8 @@ export function readConfig(env: Environment): Config {
     },
     diagnostics: diagnostics === 'true',
     limits,
+    quotas,
+    deprecations,
     trustProxy: trustProxy === 'true',
     ...(days !== undefined && { retentionDays: Number(days) }),
     logLevel: logLevel ?? 'info',
@@ -302,6 +319,26 @@ function readLimits(input: unknown, fail: Fail): RateLimits {
     else if (known) limits[scope] = { perSecond, burst }
   }
   return limits
+}
+
+function readQuotas(input: unknown, sites: readonly Site[], fail: Fail): Quotas {
+  if (input === undefined || input === '') return {}
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    fail('ATTUNE_QUOTAS', 'JSON like {"shop":{"perDay":1000000,"perMonth":20000000}}', input)
+    return {}
+  }
+  for (const [site, quota] of Object.entries(input as Record<string, unknown>)) {
+    const path = `ATTUNE_QUOTAS.${site}`
+    if (!sites.some(({ id }) => id === site)) fail(path, 'the id of a site', site)
+    const entries = typeof quota === 'object' && quota !== null ? Object.entries(quota) : []
+    if (entries.length === 0) fail(path, 'perDay or perMonth', quota)
+    for (const [name, value] of entries) {
+      if (name !== 'perDay' && name !== 'perMonth') fail(`${path}.${name}`, 'perDay or perMonth', name)
+      else if (!Number.isInteger(value) || Number(value) < 1)
+        fail(`${path}.${name}`, 'a whole number from 1', value)
+    }
+  }
+  return input as Quotas
 }
 
 /** One spelling per endpoint: no default port, no slash at the end. */

@@ -5,13 +5,14 @@ import { Batches } from './cosmos/batches.ts'
 import { Catalogue } from './cosmos/catalogue.ts'
 import { Decisions } from './cosmos/decisions.ts'
 import { Reachability } from './cosmos/reachability.ts'
+import { Quotas } from './cosmos/quotas.ts'
 import { Regions } from './cosmos/regions.ts'
 import { createCosmosFetch, type CosmosCredential } from './cosmos/request.ts'
 import { Users } from './cosmos/users.ts'
 import { VisitorData } from './cosmos/visitor-data.ts'
 import { logFrom, type Log } from './log.ts'
 import { Metrics } from './metrics.ts'
-import { RateLimiter } from './middleware/rate-limit.ts'
+import { RateLimiter, type SharedLimits } from './middleware/rate-limit.ts'
 import { Models } from './models/models.ts'
 import type { ModelStore } from './models/store.ts'
 import { Verifier } from './models/verify.ts'
@@ -32,6 +33,8 @@ export interface Host {
   /** undefined: ranks with core's TypeScript. */
   readonly loadOrt: LoadOrt | undefined
   readonly maxFileBytes: number
+  /** Limits that hold over all processes; undefined: each counts for itself. */
+  readonly sharedLimits?: SharedLimits
   readonly fetch: typeof fetch
   readonly log: Log
   /** Tokens of Entra ID for Cosmos; absent: this host has no identity. */
@@ -119,7 +122,8 @@ export function createDeps(config: Config, host: Host): AppDeps {
     activity: new Activity(host.activity ?? processActivityStore(now), now),
     studio: host.studio,
     hasOrt: host.loadOrt !== undefined,
-    limiter: new RateLimiter(config.limits, now),
+    limiter: new RateLimiter(config.limits, now, host.sharedLimits),
+    quotas: new Quotas({ quotas: config.quotas, cosmos: config.cosmos, regions, fetch: cosmosFetch, now }),
     addressOf: config.trustProxy ? forwardedFor : host.addressOf,
     now,
     elapsed,

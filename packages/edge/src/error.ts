@@ -19,6 +19,7 @@ export type EdgeErrorCode =
   | 'IDENTITY_DISABLED' // the site has no secret to prove its users with
   | 'IDENTITY_UNPROVEN' // not proven by the site's server, or no longer
   | 'CONSENT_DENIED' // the visitor does not want to be remembered
+  | 'QUOTA_EXCEEDED' // the site has asked as much as it may in a day or month
   | 'RATE_LIMITED' // too many requests of this key, visitor or address
   | 'WEIGHTS_UNKNOWN' // not those of the epoch being served
   | 'EPOCH_UNKNOWN' // never taken in by this edge, or none to go back to

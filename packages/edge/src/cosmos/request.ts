@@ -3,7 +3,7 @@ import { createSigner, createTokenSigner } from './sign.ts'
 
 export interface CosmosRequest {
   readonly endpoint: string
-  readonly verb: 'GET' | 'POST' | 'DELETE'
+  readonly verb: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** Resource type as signed: `docs`, `colls`, `dbs`, or empty for the account. */
   readonly type: string
   /** Resource link as signed, without slashes at its ends. */

@@ -1,4 +1,5 @@
-import type { Environment, RateLimits, VerifyKey } from '../config.ts'
+import type { Deprecations } from '../middleware/versions.ts'
+import type { Environment, Quota, RateLimits, VerifyKey } from '../config.ts'
 
 /** An edge of one's own machine, for the shop, tests and benches. */
 export interface EdgeOptions {
@@ -34,6 +35,10 @@ export interface EdgeOptions {
   readonly maxRankMs?: number
   /** How often may who ask; absent: as often as they like. */
   readonly limits?: RateLimits
+  /** How much the site may ask; absent: as much as it likes. */
+  readonly quota?: Quota
+  /** Versions of the API that go away. */
+  readonly deprecations?: Deprecations
   /** Further settings under the names a deployment uses. */
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -65,6 +70,8 @@ export function environmentOf(options: EdgeOptions): Environment {
     ...(options.identitySecret !== undefined && {
       ATTUNE_IDENTITY_SECRETS: JSON.stringify({ [site.id]: [options.identitySecret] }),
     }),
+    ...(options.quota !== undefined && { ATTUNE_QUOTAS: JSON.stringify({ [site.id]: options.quota }) }),
+    ...(options.deprecations !== undefined && { ATTUNE_DEPRECATIONS: JSON.stringify(options.deprecations) }),
     ...(options.trustProxy !== undefined && { ATTUNE_TRUST_PROXY: String(options.trustProxy) }),
     ...(options.maxRankMs !== undefined && { ATTUNE_MAX_RANK_MS: String(options.maxRankMs) }),
     ...(options.limits !== undefined && { ATTUNE_LIMITS: JSON.stringify(options.limits) }),

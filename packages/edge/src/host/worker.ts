@@ -8,6 +8,7 @@ import { consoleLog } from '../log.ts'
 import { R2AndDurableObjectModelStore } from '../models/r2-and-durable-object.ts'
 import { deploymentActivityStore } from '../studio/activity-log.ts'
 import { PAGE, SCRIPT, STYLE } from '../studio/generated.ts'
+import { durableObjectLimits } from '../middleware/shared-limits.ts'
 import type { LoadOrt } from '../serve/ort.ts'
 
 export interface WorkerEnv {
@@ -15,6 +16,8 @@ export interface WorkerEnv {
   readonly MODEL_LOG: DurableObjectNamespace
   /** Absent: the live page shows one isolate. */
   readonly ACTIVITY?: DurableObjectNamespace
+  /** Absent: limits are counted by each isolate. */
+  readonly LIMITS?: DurableObjectNamespace
   readonly [setting: string]: unknown
 }
 
@@ -48,6 +51,7 @@ export function workerHandler(loadOrt: LoadOrt | undefined): WorkerHandler {
         scanModule,
         loadOrt,
         maxFileBytes: MAX_FILE_BYTES,
+        ...(env.LIMITS !== undefined && { sharedLimits: durableObjectLimits(env.LIMITS) }),
         fetch: (input, init) => fetch(input, init),
         log: consoleLog,
         addressOf: (c) => c.req.header('cf-connecting-ip'),

@@ -60,6 +60,7 @@ async function start(options: EdgeOptions, build: WorkerBuild): Promise<RunningE
     durableObjects: {
       MODEL_LOG: { className: 'ModelLog', useSQLite: true },
       ACTIVITY: { className: 'ActivityLog', useSQLite: true },
+      LIMITS: { className: 'LimitCounter', useSQLite: true },
     },
     ...(persist !== undefined && {
       r2Persist: join(persist, 'r2'),

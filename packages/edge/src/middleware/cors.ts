@@ -4,6 +4,8 @@ import type { Site } from '../config.ts'
 import { EdgeError } from '../error.ts'
 
 const PREFLIGHT_S = '86400'
+const EXPOSED =
+  'x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, etag, deprecation, sunset, link'
 
 /**
  * Cross-origin answers for the origins sites configured. Runs before the keys are read, so that a page can also read why
@@ -18,12 +20,12 @@ export function cors(sites: readonly Site[]): MiddlewareHandler<AppEnv> {
     const allowed = any || known.has(origin)
     if (allowed) {
       c.header('access-control-allow-origin', origin)
-      c.header('access-control-expose-headers', 'x-request-id, retry-after')
+      c.header('access-control-expose-headers', EXPOSED)
     }
     c.header('vary', 'origin')
     if (c.req.method !== 'OPTIONS') return next()
     if (allowed) {
-      c.header('access-control-allow-methods', 'GET, POST, PUT, OPTIONS')
+      c.header('access-control-allow-methods', 'GET, POST, PUT, DELETE, OPTIONS')
       c.header('access-control-allow-headers', 'content-type, x-attune-key, authorization')
       c.header('access-control-max-age', PREFLIGHT_S)
     }

@@ -4,6 +4,7 @@ import type { Context, ErrorHandler, NotFoundHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { AppEnv } from '../app.ts'
 import { isTransient } from '../cosmos/errors.ts'
+import { QuotaError } from '../cosmos/quotas.ts'
 import type { EdgeErrorCode } from '../error.ts'
 import { RateLimitError } from './rate-limit.ts'
 
@@ -30,6 +31,7 @@ const EDGE_PROBLEMS: Readonly<Record<EdgeErrorCode, Entry>> = {
   IDENTITY_DISABLED: [403, 'Users of this site cannot be identified'],
   IDENTITY_UNPROVEN: [403, 'The user was not proven by the site'],
   CONSENT_DENIED: [403, 'The visitor does not want to be remembered'],
+  QUOTA_EXCEEDED: [429, 'The quota is used up'],
   RATE_LIMITED: [429, 'Too many requests'],
   EPOCH_UNKNOWN: [404, 'There is no such epoch here'],
   MODEL_MISSING: [503, 'There is no model to rank with'],
@@ -88,6 +90,12 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
     c.header('ratelimit-limit', String(limit.burst))
     c.header('ratelimit-remaining', '0')
     c.header('ratelimit-reset', String(retryAfterS))
+  }
+  if (error instanceof QuotaError) {
+    c.header('retry-after', String(error.retryAfterS))
+    c.header('ratelimit-limit', String(error.limit))
+    c.header('ratelimit-remaining', '0')
+    c.header('ratelimit-reset', String(error.retryAfterS))
   }
   if (error instanceof CodedError && PROBLEMS.has(error.code)) {
     if (error.code === 'MODEL_MISSING') c.header('retry-after', String(DEFAULT_RETRY_S))

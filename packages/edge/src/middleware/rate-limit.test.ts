@@ -41,3 +41,40 @@ test('the bucket used least lately makes room for the 50,001st', () => {
   )
   limiter.take('address', '0')
 })
+
+test('what was let through is told after a tenth of a burst, and a debt of others closes this bucket too', async () => {
+  let now = 1_000
+  const told: [string, number][] = []
+  const limiter = new RateLimiter({ address: { perSecond: 2, burst: 20 } }, () => now, {
+    spend(name, requests) {
+      told.push([name, requests])
+      return Promise.resolve(told.length < 3 ? 0 : 4_000)
+    },
+  })
+  limiter.take('address', 'a')
+  await limiter.settle()
+  expect(told).toEqual([])
+  limiter.take('address', 'a')
+  await limiter.settle()
+  await limiter.settle()
+  expect(told).toEqual([['address a', 2]])
+  for (let request = 0; request < 4; request++) {
+    limiter.take('address', 'a')
+    await limiter.settle()
+  }
+  expect(told.map(([, requests]) => requests)).toEqual([2, 2, 2])
+  expect(() => limiter.take('address', 'a')).toThrowError(expect.objectContaining({ retryAfterS: 4 }))
+  limiter.take('address', 'b')
+  now += 4_000
+  limiter.take('address', 'a')
+})
+
+test('without the others each counts for itself', async () => {
+  const limiter = new RateLimiter({ address: { perSecond: 1, burst: 2 } }, () => 0, {
+    spend: () => Promise.reject(new Error('gone')),
+  })
+  limiter.take('address', 'a')
+  await limiter.settle()
+  limiter.take('address', 'a')
+  expect(() => limiter.take('address', 'a')).toThrowError(expect.objectContaining({ code: 'RATE_LIMITED' }))
+})

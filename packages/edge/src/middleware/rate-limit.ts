@@ -25,30 +25,52 @@ export class RateLimitError extends CodedError<RateLimitErrorCode> {
   }
 }
 
+/** One bucket for all processes of a deployment. */
+export interface SharedLimits {
+  /**
+   * Tells of requests that were let through.
+   *
+   * @param name - scope and id of the caller
+   * @returns milliseconds until anybody may let more through; 0: at once
+   */
+  spend(name: string, requests: number, limit: RateLimit, now: number): Promise<number>
+}
+
 interface Bucket {
   left: number
   at: number
+  /** Let through and not yet told to the others. */
+  untold: number
+  /** Others have used up what there was: until then nothing is let through. */
+  closedUntil: number
 }
 
 /** Buckets kept by scope; beyond it the ones not used for longest are forgotten, which is to say full again. */
 const MAX_BUCKETS = 50_000
+/** A caller is told of after so great a part of a burst: most visitors never are, and cost nobody a call. */
+const TOLD_PART = 0.1
 
 /**
- * Token buckets by key, visitor and address, in the memory of this process: on Workers each isolate counts for itself,
- * so what a deployment lets through is the limit times the isolates a caller is spread over.
+ * Token buckets by key, visitor and address, in the memory of this process, so that no request waits for anybody. Where
+ * buckets are shared, what was let through is told behind responses: a caller spread over N processes gets at most a
+ * tenth of a burst more from each. Where they are not, each process counts for itself.
  */
 export class RateLimiter {
   readonly #limits: RateLimits
   readonly #now: () => number
+  readonly #shared: SharedLimits | undefined
   readonly #buckets: Readonly<Record<RateScope, Map<string, Bucket>>> = {
     key: new Map(),
     visitor: new Map(),
     address: new Map(),
   }
+  /** Buckets with something to tell. */
+  #due: { scope: RateScope; id: string; limit: RateLimit; bucket: Bucket }[] = []
 
-  constructor(limits: RateLimits, now: () => number) {
+  constructor(limits: RateLimits, now: () => number, shared?: SharedLimits) {
     this.#limits = limits
     this.#now = now
+    this.#shared = shared
   }
 
   /**
@@ -61,27 +83,63 @@ export class RateLimiter {
     if (limit === undefined) return
     const buckets = this.#buckets[scope]
     const now = this.#now()
-    const bucket = buckets.get(id) ?? { left: limit.burst, at: now }
+    const bucket = buckets.get(id) ?? { left: limit.burst, at: now, untold: 0, closedUntil: 0 }
     const left = Math.min(limit.burst, bucket.left + (Math.max(0, now - bucket.at) / 1_000) * limit.perSecond)
+    const free = left >= 1 && now >= bucket.closedUntil
+    bucket.left = free ? left - 1 : left
+    bucket.at = now
     // A map keeps the order of insertion: put back last, it is the newest.
     buckets.delete(id)
-    buckets.set(id, { left: left >= 1 ? left - 1 : left, at: now })
+    buckets.set(id, bucket)
     if (buckets.size > MAX_BUCKETS) {
       for (const oldest of buckets.keys()) {
         buckets.delete(oldest)
         break
       }
     }
-    if (left < 1) throw new RateLimitError(scope, limit, Math.max(1, Math.ceil((1 - left) / limit.perSecond)))
+    if (!free) {
+      const waitS = Math.max((1 - left) / limit.perSecond, (bucket.closedUntil - now) / 1_000)
+      throw new RateLimitError(scope, limit, Math.max(1, Math.ceil(waitS)))
+    }
+    if (this.#shared === undefined) return
+    bucket.untold++
+    if (bucket.untold === tellAfter(limit)) this.#due.push({ scope, id, limit, bucket })
+  }
+
+  /** Tells what is to be told. For after a response. Never throws: without the others each counts for itself. */
+  async settle(): Promise<void> {
+    const shared = this.#shared
+    if (shared === undefined || this.#due.length === 0) return
+    const due = this.#due
+    this.#due = []
+    await Promise.all(
+      due.map(async ({ scope, id, limit, bucket }) => {
+        const requests = bucket.untold
+        bucket.untold = 0
+        const now = this.#now()
+        const closedMs = await shared.spend(`${scope} ${id}`, requests, limit, now).catch(() => 0)
+        bucket.closedUntil = Math.max(bucket.closedUntil, now + closedMs)
+      }),
+    )
   }
 }
 
+function tellAfter({ burst }: RateLimit): number {
+  return Math.max(1, Math.floor(burst * TOLD_PART))
+}
+
 /** Counts a page's request for its key and its address, before the body is read. */
-export function limitKeyAndAddress(deps: Pick<AppDeps, 'limiter' | 'addressOf'>): MiddlewareHandler<AppEnv> {
+export function limitKeyAndAddress({
+  limiter,
+  quotas,
+  addressOf,
+}: Pick<AppDeps, 'limiter' | 'quotas' | 'addressOf'>): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const address = deps.addressOf(c)
-    if (address !== undefined) deps.limiter.take('address', address)
-    deps.limiter.take('key', c.var.site.id)
+    const address = addressOf(c)
+    if (address !== undefined) limiter.take('address', address)
+    limiter.take('key', c.var.site.id)
+    quotas.take(c.var.site.id)
     await next()
+    c.executionCtx.waitUntil(Promise.all([limiter.settle(), quotas.settle()]))
   }
 }

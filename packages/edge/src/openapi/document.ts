@@ -78,7 +78,7 @@ const SECURITY: Readonly<Record<Caller, readonly Readonly<Record<string, readonl
 
 const OF_CALLER: Readonly<Record<Caller, readonly ProblemCode[]>> = {
   anybody: [],
-  page: ['KEY_MISSING', 'KEY_UNKNOWN', 'ORIGIN_FORBIDDEN', 'RATE_LIMITED'],
+  page: ['KEY_MISSING', 'KEY_UNKNOWN', 'ORIGIN_FORBIDDEN', 'RATE_LIMITED', 'QUOTA_EXCEEDED'],
   trainer: ['KEY_MISSING', 'KEY_UNKNOWN', 'KEY_FORBIDDEN'],
   operator: ['KEY_MISSING', 'KEY_UNKNOWN', 'KEY_FORBIDDEN'],
   'trainer or operator': ['KEY_MISSING', 'KEY_UNKNOWN', 'KEY_FORBIDDEN'],
@@ -130,8 +130,10 @@ export function openApiDocument(): OpenApiDocument {
 function toOperation(method: string, path: string, operation: Operation): OpenApiOperation {
   const { body } = operation
   const parameters = [
-    ...Object.entries(operation.path ?? {}).map(([name, schema]) => parameter('path', name, schema)),
-    ...Object.entries(operation.query ?? {}).map(([name, schema]) => parameter('query', name, schema)),
+    ...Object.entries(operation.path ?? {}).map(([name, schema]) => parameter('path', name, schema, true)),
+    ...Object.entries(operation.query ?? {}).map(([name, schema]) =>
+      parameter('query', name, schema, operation.required?.includes(name) ?? false),
+    ),
   ]
   return {
     operationId: operationId(method, path),
@@ -156,8 +158,13 @@ function toOperation(method: string, path: string, operation: Operation): OpenAp
   }
 }
 
-function parameter(place: 'path' | 'query', name: string, schema: GenericSchema): OpenApiParameter {
-  return { name, in: place, required: place === 'path', schema: convert(schema) }
+function parameter(
+  place: 'path' | 'query',
+  name: string,
+  schema: GenericSchema,
+  required: boolean,
+): OpenApiParameter {
+  return { name, in: place, required, schema: convert(schema) }
 }
 
 function toResponse({ says, schema, type, headers }: Answer): OpenApiResponse {

@@ -31,8 +31,10 @@ export interface Operation {
   readonly caller: Caller
   /** Path parameters by name. */
   readonly path?: Readonly<Record<string, GenericSchema>>
-  /** Parameters of the query, all optional. */
+  /** Parameters of the query. */
   readonly query?: Readonly<Record<string, GenericSchema>>
+  /** Those that must be there. */
+  readonly required?: readonly string[]
   readonly body?: Body
   /** By status. */
   readonly answers: Readonly<Record<number, Answer>>

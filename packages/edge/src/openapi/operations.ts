@@ -18,7 +18,7 @@ import {
   modelsResponse,
   readyResponse,
 } from '../schema/models.ts'
-import { MAX_RANK_BYTES, rankRequest, rankResponse, weightsResponse } from '../schema/rank.ts'
+import { listQuery, MAX_RANK_BYTES, rankRequest, rankResponse, weightsResponse } from '../schema/rank.ts'
 import {
   deleteResponse,
   exportResponse,
@@ -54,6 +54,19 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: { 202: { says: 'Stored, or had been before', schema: eventsResponse } },
     problems: ['EVENTS_MALFORMED', 'EVENTS_REJECTED', 'BATCH_TOO_LARGE', 'VISITOR_FORGED', 'CONSENT_DENIED'],
     store: true,
+  },
+  'GET /v1/rank': {
+    summary: 'A list that is the same for everybody',
+    says: 'For caches: nothing of a visitor may be said. The tag changes with the model.',
+    tag: 'Pages',
+    caller: 'page',
+    query: { slot: listQuery.slot, strategy: listQuery.strategy, item: listQuery.item, k: listQuery.k },
+    required: ['slot'],
+    answers: {
+      200: { says: 'The list', schema: rankResponse, headers: { ETag: 'Changes with the model' } },
+      304: { says: 'Not changed' },
+    },
+    problems: ['RANK_MALFORMED', 'MODEL_MISSING'],
   },
   'POST /v1/rank': {
     summary: 'A list for a slot',

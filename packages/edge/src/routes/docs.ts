@@ -1,6 +1,7 @@
 import { sha256Hex } from '@attune/core/artifact'
 import type { Context } from 'hono'
 import type { AppEnv } from '../app.ts'
+import { matchesTag } from '../middleware/etag.ts'
 import { openApiDocument } from '../openapi/document.ts'
 import { docsPage } from '../openapi/page.ts'
 
@@ -34,11 +35,6 @@ async function toPage(text: string): Promise<Page> {
 
 function send(c: Context<AppEnv>, { text, etag }: Page, type: string): Response {
   const headers = { etag, 'cache-control': `public, max-age=${MAX_AGE_S}` }
-  if (matches(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers)
+  if (matchesTag(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers)
   return c.body(text, 200, { ...headers, 'content-type': type })
-}
-
-/** Weakly, as RFC 9110 §13.1.2 has it: proxies that compress make a tag weak. */
-function matches(sent: string | undefined, etag: string): boolean {
-  return (sent ?? '').split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag)
 }

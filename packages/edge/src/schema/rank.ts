@@ -67,6 +67,14 @@ export const rankRequest: v.GenericSchema<RankRequest> = v.pipe(
   ),
 )
 
+/** What the query of `GET /v1/rank` may say. */
+export const listQuery: Readonly<Record<'slot' | 'strategy' | 'item' | 'k', v.GenericSchema>> = {
+  slot: text(MAX_NAME_LENGTH),
+  strategy: oneOf(STRATEGIES),
+  item: itemId,
+  k: whole(1, MAX_LIST_LENGTH),
+}
+
 const rankedItem: v.GenericSchema<RankedItem> = object<RankedItem>({
   id: itemId,
   score: says(v.nullable(finite), 'null: the model does not know this candidate'),

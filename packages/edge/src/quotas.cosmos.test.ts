@@ -1,0 +1,4 @@
+import { startNodeEdge } from './node.ts'
+import { describeQuotas } from './quotas.contract.ts'
+
+describeQuotas(startNodeEdge)
