@@ -1,0 +1,109 @@
+"""
+A model of train.py → the files of an epoch, as docs/artifact-format.md says, in the layout the bridge reads and signs.
+
+    spark-submit export.py --input abfss://…(of prepare) --model /Volumes/… --output /Volumes/…/artifact [--epoch N]
+
+Writes files/<sha-256> and, last, epochs/<n>/manifest.json. Needs no Spark; it is a job like the others so that all three run
+one after the other on one cluster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
+from typing import Any
+
+from attune_spark import files, golden, graphs
+from attune_spark.arguments import JobError, fail, report
+from attune_spark.data import load_ids, load_tables
+from attune_spark.features import CONTEXT_NAMES, FEATURE_NAMES, Model
+from attune_spark.tensors import quantize_rows, write_safetensors
+
+TRAINER = "spark/0.1.0"
+
+
+def arguments(argv: list[str]) -> Namespace:
+    parser = ArgumentParser(prog="export.py", description=__doc__)
+    parser.add_argument("--input", required=True, help="--output of prepare.py")
+    parser.add_argument("--model", required=True, help="--output of train.py")
+    parser.add_argument("--output", required=True, help="artifact folder")
+    parser.add_argument("--epoch", type=int, help="the next of the folder when absent")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args(argv)
+
+
+def export(options: Namespace) -> dict[str, Any]:
+    """@raises JobError EXPORT_GOLDEN_TOO_FEW"""
+    report(phase="export", step="read")
+    trained = json.loads(files.read_bytes(files.join(options.model, "model.json")))
+    tensors = files.read_tensors(files.join(options.model, "model.safetensors"))
+    ids = load_ids(options.input)
+    factors = tensors.pop("factors")
+    tables = load_tables(options.input, "", len(ids), trained["neighbours"])
+    quantized, scales = quantize_rows(factors)
+    encoder_weights = {name: value for name, value in tensors.items() if name.startswith("enc.")}
+    ranker_weights = {name: value for name, value in tensors.items() if name.startswith("rank.")}
+    report(phase="export", step="golden")
+    vectors = golden.make_golden(ids, Model(factors, tables, encoder_weights), ranker_weights, options.seed)
+    contents = {
+        "factors": write_safetensors({"factors": factors, "scales": scales, "quantized": quantized}),
+        "tables": write_safetensors(tables._asdict()),
+        "items": _json({"ids": ids}),
+        "weights": write_safetensors(encoder_weights | ranker_weights),
+        "encoder": graphs.encoder_graph(encoder_weights),
+        "ranker": graphs.ranker_graph(ranker_weights, factors.shape[1]),
+        "golden": _json(vectors),
+    }
+    listed = {}
+    for role, content in contents.items():
+        digest = hashlib.sha256(content).hexdigest()
+        files.write_bytes(files.join(options.output, f"files/{digest}"), content)
+        listed[role] = {"sha256": digest, "bytes": len(content)}
+    parent = files.newest_epoch(options.output)
+    epoch = options.epoch or (parent or 0) + 1
+    through = datetime.fromtimestamp(trained["through"] / 1_000, UTC)
+    manifest = {
+        "format": 1,
+        "epoch": epoch,
+        "parent": parent,
+        "created": _iso(datetime.now(UTC)),
+        "trainer": TRAINER,
+        "items": len(ids),
+        "dim": factors.shape[1],
+        "historyLength": trained["history_length"],
+        "neighbours": trained["neighbours"],
+        "features": list(FEATURE_NAMES),
+        "context": list(CONTEXT_NAMES),
+        "temperature": trained["temperature"],
+        "files": listed,
+        "gate": {**(trained["metrics"] or {}), "through": _iso(through)},
+    }
+    path = files.join(options.output, f"epochs/{epoch}/manifest.json")
+    files.write_bytes(path, json.dumps(manifest, indent=2).encode())
+    report(phase="export", step="done", epoch=epoch, items=len(ids), bytes=sum(map(len, contents.values())))
+    return manifest
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def main(argv: list[str]) -> int:
+    try:
+        export(arguments(argv))
+        return 0
+    except JobError as error:
+        return fail(error)
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    if status != 0:
+        sys.exit(status)

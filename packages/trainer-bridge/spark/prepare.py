@@ -1,0 +1,110 @@
+"""
+Stored events → what train.py learns from: visits, items and tables of decayed counts, as Parquet or Delta.
+
+    spark-submit prepare.py --source cosmos.oltp --endpoint https://… --output abfss://… [--since MS] [--format delta]
+
+Writes under --output: `visits` (visit, ended, rows, kinds, times), `items` (row, item, clicks), `neighbours` (row, sum,
+targets, weights), `popularity` (row, steps, popularity, trend), with --pairs `pairs`, and last `meta`.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from pyspark import cloudpickle
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+import attune_spark
+from attune_spark import counts, history, visits
+from attune_spark.arguments import JobError, fail, report
+from attune_spark.counts import newest_visits
+from attune_spark.session import start_session
+from attune_spark.source import add_source_arguments, read_batches, read_visits
+
+# Workers get the code with each task: nothing has to be installed on them.
+for module in (attune_spark, counts, history, visits):
+    cloudpickle.register_pickle_by_value(module)
+
+
+def arguments(argv: list[str]) -> Namespace:
+    parser = ArgumentParser(prog="prepare.py", description=__doc__)
+    add_source_arguments(parser)
+    parser.add_argument("--output", required=True)
+    parser.add_argument("--format", choices=["parquet", "delta"], default="parquet")
+    parser.add_argument("--neighbours", type=int, default=100, help="kept a row")
+    parser.add_argument("--min-items", type=int, default=1, help="items seen less often are left out")
+    parser.add_argument("--validation", type=float, default=0.1, help="newest share of visits that fits the ranker")
+    parser.add_argument("--pairs", action="store_true", help="write all pairs too")
+    return parser.parse_args(argv)
+
+
+def prepare(spark: SparkSession, options: Namespace) -> dict[str, int]:
+    """@raises JobError PREPARE_SOURCE_INVALID, PREPARE_TOO_SMALL"""
+    out = options.output.rstrip("/")
+    work = f"{out}/_work"
+
+    def write(frame: DataFrame, name: str) -> None:
+        frame.write.mode("overwrite").format(options.format).save(f"{out}/{name}")
+
+    report(phase="prepare", step="visits")
+    if options.source == "visits":
+        ordered = read_visits(spark, options.input).persist()
+    else:
+        told = visits.visits_of(read_batches(spark, options)).where(F.size("items") > 1)
+        ordered = visits.numbered(spark, told, ["ended", "visitor"], "visit", f"{work}/ordered")
+    report(phase="prepare", step="items")
+    items = visits.items_of(spark, ordered, f"{work}/items", options.min_items)
+    write(items.orderBy("row"), "items")
+    row_of = {row["item"]: row["row"] for row in items.collect()}
+    known = visits.with_rows(spark, ordered, row_of).where(F.size("rows") > 1)
+    if options.min_items > 1:
+        known = visits.numbered(spark, known.drop("visit"), ["ended", "rows"], "visit", f"{work}/known")
+    write(known, "visits")
+    learned = spark.read.format(options.format).load(f"{out}/visits")
+    totals = learned.agg(F.count("*"), F.coalesce(F.sum(F.size("rows")), F.lit(0)), F.max("ended")).collect()[0]
+    count, clicks, through = (int(value or 0) for value in totals)
+    if count < 20:
+        raise JobError("PREPARE_TOO_SMALL", f"expected at least 20 visits of two steps or more, received {count}")
+
+    report(phase="prepare", step="counts", visits=count, items=len(row_of), clicks=clicks)
+    # Twice: the ranker has to be fitted to tables that have not seen the visits it learns from.
+    cut = min(count - 1, int(count * (1 - options.validation) + 0.5))
+    for name, part, size in (("", learned, count), ("_older", learned.where(F.col("visit") < cut), cut)):
+        pairs = visits.pairs_of(part, size)
+        if options.pairs or name == "":
+            pairs = pairs.persist()
+        write(visits.neighbours_of(pairs, options.neighbours), f"neighbours{name}")
+        write(visits.popularity_of(part, size), f"popularity{name}")
+        if options.pairs and name == "":
+            write(pairs, "pairs")
+        pairs.unpersist()
+    meta = {
+        "visits": count,
+        "clicks": clicks,
+        "items": len(row_of),
+        "neighbours": options.neighbours,
+        "cut": cut,
+        "newest": newest_visits(count),
+        "through": options.through or through,
+    }
+    write(spark.createDataFrame([tuple(meta.values())], ", ".join(f"{name} long" for name in meta)).coalesce(1), "meta")
+    report(phase="prepare", step="done", **meta)
+    return meta
+
+
+def main(argv: list[str]) -> int:
+    options = arguments(argv)
+    spark = start_session("attune-prepare")
+    try:
+        prepare(spark, options)
+        return 0
+    except JobError as error:
+        return fail(error)
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    if status != 0:
+        sys.exit(status)
