@@ -9,6 +9,7 @@ one after the other on one cluster.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 
 from attune_spark import files, golden, graphs
 from attune_spark.arguments import JobError, fail, report
-from attune_spark.data import load_ids, load_tables
+from attune_spark.data import load_ids, load_meta, load_tables
 from attune_spark.features import CONTEXT_NAMES, FEATURE_NAMES, Model
 from attune_spark.tensors import quantize_rows, write_safetensors
 
@@ -81,6 +82,10 @@ def export(options: Namespace) -> dict[str, Any]:
         "files": listed,
         "gate": {**(trained["metrics"] or {}), "through": _iso(through)},
     }
+    if load_meta(options.input)["held_out"] > 0:
+        visits = files.read_parquet(files.join(options.input, "held_out"), ["visit", "items"]).sort_by("visit")
+        lines = "\n".join(" ".join(visit) for visit in visits.column("items").to_pylist())
+        files.write_bytes(files.join(options.output, "held-out/train.txt.gz"), gzip.compress(lines.encode()))
     path = files.join(options.output, f"epochs/{epoch}/manifest.json")
     files.write_bytes(path, json.dumps(manifest, indent=2).encode())
     report(phase="export", step="done", epoch=epoch, items=len(ids), bytes=sum(map(len, contents.values())))

@@ -12,20 +12,14 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
-from pyspark import cloudpickle
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-import attune_spark
-from attune_spark import counts, history, visits
+from attune_spark import visits
 from attune_spark.arguments import JobError, fail, report
 from attune_spark.counts import newest_visits
 from attune_spark.session import start_session
 from attune_spark.source import add_source_arguments, read_batches, read_visits
-
-# Workers get the code with each task: nothing has to be installed on them.
-for module in (attune_spark, counts, history, visits):
-    cloudpickle.register_pickle_by_value(module)
 
 
 def arguments(argv: list[str]) -> Namespace:
@@ -36,6 +30,7 @@ def arguments(argv: list[str]) -> Namespace:
     parser.add_argument("--neighbours", type=int, default=100, help="kept a row")
     parser.add_argument("--min-items", type=int, default=1, help="items seen less often are left out")
     parser.add_argument("--validation", type=float, default=0.1, help="newest share of visits that fits the ranker")
+    parser.add_argument("--held-out", type=float, default=0, help="newest share of visits kept away from training")
     parser.add_argument("--pairs", action="store_true", help="write all pairs too")
     return parser.parse_args(argv)
 
@@ -52,8 +47,15 @@ def prepare(spark: SparkSession, options: Namespace) -> dict[str, int]:
     if options.source == "visits":
         ordered = read_visits(spark, options.input).persist()
     else:
-        told = visits.visits_of(read_batches(spark, options)).where(F.size("items") > 1)
-        ordered = visits.numbered(spark, told, ["ended", "visitor"], "visit", f"{work}/ordered")
+        made = visits.visits_of(read_batches(spark, options)).where(F.size("items") > 1)
+        ordered = visits.numbered(spark, made, ["ended", "visitor"], "visit", f"{work}/ordered")
+    told = ordered.count()
+    held = int(told * options.held_out + 0.5)
+    if held > 0:
+        # The newest visits stay out of everything: what serves and what is new are compared on them.
+        first = told - held
+        write(ordered.where(F.col("visit") >= first).select("visit", "items"), "held_out")
+        ordered = ordered.where(F.col("visit") < first)
     report(phase="prepare", step="items")
     items = visits.items_of(spark, ordered, f"{work}/items", options.min_items)
     write(items.orderBy("row"), "items")
@@ -87,6 +89,7 @@ def prepare(spark: SparkSession, options: Namespace) -> dict[str, int]:
         "neighbours": options.neighbours,
         "cut": cut,
         "newest": newest_visits(count),
+        "held_out": held,
         "through": options.through or through,
     }
     write(spark.createDataFrame([tuple(meta.values())], ", ".join(f"{name} long" for name in meta)).coalesce(1), "meta")

@@ -10,34 +10,25 @@ and model.json are written there, and checkpoints that a job which is started ag
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 import time
-import zipfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark import cloudpickle
 from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import SparkSession
 
-import attune_spark
-from attune_spark import data, features, files
+from attune_spark import features, files
 from attune_spark.arguments import JobError, fail, report
 from attune_spark.data import Examples, Visits, examples_of, load_meta, load_tables, load_visits
 from attune_spark.encoder import TEMPERATURE
 from attune_spark.features import Model, Retriever, rank_of, score
 from attune_spark.ranker import Samples, fit, join_samples, measure
-from attune_spark.session import start_session
-
-# Spark's workers get the code of candidates and features with each task; processes of PyTorch get all of it, see `in_process`.
-for module in (attune_spark, data, features, files):
-    cloudpickle.register_pickle_by_value(module)
+from attune_spark.session import pack, start_session
 
 MAX_SAMPLES = 25_000
 MEASURED_SHARE = 0.2
@@ -65,19 +56,9 @@ def arguments(argv: list[str]) -> Namespace:
     return parser.parse_args(argv)
 
 
-def pack(package: Path) -> bytes:
-    """A package as a zip that Python imports from."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for path in sorted(package.glob("*.py")):
-            archive.write(path, f"{package.name}/{path.name}")
-    return content.getvalue()
-
-
 def in_process(package: bytes, task: dict[str, Any]) -> dict[str, Any]:
     """
-    What each process of torchrun calls. TorchDistributor pickles a function again inside Spark's workers, where a package
-    that travelled by value is taken for an installed one: so it travels as a file.
+    What each process of torchrun calls. They are no workers of Spark, which know the package: it travels with the task.
     """
     import sys
     import tempfile
@@ -94,31 +75,29 @@ def in_process(package: bytes, task: dict[str, Any]) -> dict[str, Any]:
 def train(spark: SparkSession, options: Namespace) -> dict[str, Any]:
     started, cpu = time.perf_counter(), time.process_time()
     meta = load_meta(options.input)
-    packed = pack(Path(__file__).parent / "attune_spark")
+    packed = pack()
     report(phase="encoder", **{name: meta[name] for name in ("visits", "clicks", "items")})
 
     def run(phase: str, visits: int, validate: bool, iterations: int) -> dict[str, Any]:
-        task = dict(
-            folder=options.input,
-            phase=phase,
-            items=meta["items"],
-            visits=visits,
-            validate=validate,
-            result=files.join(options.output, f"{phase}.safetensors"),
-            checkpoint=files.join(options.output, f"{phase}.checkpoint"),
-            history_length=options.history_length,
-            iterations=iterations,
-            patience=options.patience,
-            batch=options.batch,
-            negatives=options.negatives,
-            peak_rate=options.peak_rate,
-            seed=options.seed,
-            use_gpu=options.gpu,
-            threads=options.threads,
-        )
-        distributor = TorchDistributor(
-            num_processes=options.processes, local_mode=options.local_mode, use_gpu=options.gpu
-        )
+        task = {
+            "folder": options.input,
+            "phase": phase,
+            "items": meta["items"],
+            "visits": visits,
+            "validate": validate,
+            "result": files.join(options.output, f"{phase}.safetensors"),
+            "checkpoint": files.join(options.output, f"{phase}.checkpoint"),
+            "history_length": options.history_length,
+            "iterations": iterations,
+            "patience": options.patience,
+            "batch": options.batch,
+            "negatives": options.negatives,
+            "peak_rate": options.peak_rate,
+            "seed": options.seed,
+            "use_gpu": options.gpu,
+            "threads": options.threads,
+        }
+        distributor = TorchDistributor(num_processes=options.processes, local_mode=options.local_mode, use_gpu=options.gpu)
         result: dict[str, Any] = distributor.run(in_process, packed, task)
         return result
 
@@ -229,9 +208,7 @@ def describe(retriever: Retriever, held: Visits, examples: Examples, numbers: An
 def judge(weights: dict[str, Any], samples: Samples, encoder_ranks: Any) -> dict[str, Any]:
     """HR@20 and MRR@20, of the whole and of the encoder alone."""
     ranks = []
-    for start, count, target, context in zip(
-        samples.starts(), samples.counts, samples.targets, samples.context, strict=True
-    ):
+    for start, count, target, context in zip(samples.starts(), samples.counts, samples.targets, samples.context, strict=True):
         inputs = samples.inputs[start : start + count]
         one = features.Prepared(np.arange(count), inputs[:, 0], inputs[:, 2:], context)
         ranks.append(rank_of(score(weights, one), int(target)))

@@ -47,6 +47,7 @@ export {
 } from './cluster/member.ts'
 export { readState, type KeptState } from './state/inspect.ts'
 export { startBridge, type BridgeOptions } from './start.ts'
+export * from './spark/index.ts'
 export * from './train/index.ts'
 export { Windows, type CountSink, type StoredBatch, type WindowsState } from './windows.ts'
 export { BYTES_A_BATCH, CHARGES, EVENTS_A_BATCH } from './plan/charges.ts'

@@ -101,7 +101,9 @@ class Negatives:
         return row, torch.from_numpy(np.log(repeats)).float() - self.log_share[row]
 
 
-def softmax_loss(queries: Tensor, positives: Tensor, targets: Tensor, negatives: Tensor, drawn: Tensor, bias: Tensor, own: Tensor) -> Tensor:
+def softmax_loss(
+    queries: Tensor, positives: Tensor, targets: Tensor, negatives: Tensor, drawn: Tensor, bias: Tensor, own: Tensor
+) -> Tensor:
     """
     Sum over the batch of −log softmax of the target among the shared negatives, which are never the target itself.
 

@@ -56,6 +56,9 @@ class Prepared(NamedTuple):
     features: Array  # [n, f]
     context: Array  # [c]
 
+    def first(self, count: int) -> Prepared:
+        return Prepared(self.rows[:count], self.cosines[:count], self.features[:count], self.context)
+
     def inputs(self) -> Array:
         """[n, 2 + f], as the ranker sees them before the context"""
         cosines = self.cosines[:, None]

@@ -1,4 +1,4 @@
-"""Golden vectors: what every engine must reproduce before an edge serves the epoch; packages/trainer-bridge/src/train/golden.ts."""
+"""Golden vectors: what every engine must reproduce before an edge serves the epoch. As src/train/golden.ts makes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from attune_spark.arguments import JobError
 from attune_spark.data import NO_ITEM, Array
-from attune_spark.features import Model, Prepared, Retriever, encode_queries, score
+from attune_spark.features import Model, Retriever, encode_queries, score
 from attune_spark.history import HISTORY_KINDS
 
 VECTORS = 8
@@ -62,7 +62,7 @@ def make_golden(ids: list[str], model: Model, ranker: dict[str, Array], seed: in
             }
         )
         _, [prepared] = retriever.prepare([plain])
-        few = Prepared(*(part[:RANKER_CANDIDATES] for part in prepared[:3]), prepared.context)
+        few = prepared.first(RANKER_CANDIDATES)
         scored.append(
             {
                 "items": items,
@@ -81,9 +81,7 @@ def make_golden(ids: list[str], model: Model, ranker: dict[str, Array], seed: in
     # Longest lists first: where there are 8 without near ties, those are the ones kept.
     rank = sorted((one for one in lists if one["top"]), key=lambda one: -len(one["top"]))[:VECTORS]
     if len(rank) < VECTORS:
-        raise JobError(
-            "EXPORT_GOLDEN_TOO_FEW", f"expected {VECTORS} lists with a clear first place, received {len(rank)}"
-        )
+        raise JobError("EXPORT_GOLDEN_TOO_FEW", f"expected {VECTORS} lists with a clear first place, received {len(rank)}")
     return {"encoder": encoder[:VECTORS], "ranker": scored[:VECTORS], "rank": rank}
 
 

@@ -1,4 +1,7 @@
-"""Stored batches of one visitor → visits. The rules of packages/core/src/event/history.ts and packages/trainer-bridge/src/windows.ts."""
+"""
+Stored batches of one visitor → visits: the rules of packages/core/src/event/history.ts and
+packages/trainer-bridge/src/windows.ts.
+"""
 
 from __future__ import annotations
 

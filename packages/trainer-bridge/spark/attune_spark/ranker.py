@@ -49,16 +49,14 @@ def measure(samples: Samples) -> tuple[Array, Array]:
     total = max(1, int(samples.counts.sum()))
     share = samples.counts[:, None] / total
     mean = np.concatenate([samples.inputs.mean(0, dtype=np.float64), (samples.context * share).sum(0)])
-    square = np.concatenate(
-        [np.square(samples.inputs, dtype=np.float64).mean(0), (np.square(samples.context) * share).sum(0)]
-    )
+    square = np.concatenate([np.square(samples.inputs, dtype=np.float64).mean(0), (np.square(samples.context) * share).sum(0)])
     variance = square - mean**2
     inverse = np.where(variance > 1e-9, 1 / np.sqrt(np.maximum(variance, 1e-9)), 0)
     return mean.astype(np.float32), inverse.astype(np.float32)
 
 
 def fit(samples: Samples, chosen: Array, scale: tuple[Array, Array], seed: int) -> dict[str, Array]:
-    """Softmax cross-entropy over each history's candidates, Adam with a one-cycle rate; histories without their target left out."""
+    """Softmax cross-entropy over each history's candidates; histories whose target is none of them are left out."""
     used = chosen[(samples.targets[chosen] >= 0) & (samples.counts[chosen] > 1)]
     if len(used) == 0:
         return cosine_ranker()
@@ -73,8 +71,9 @@ def fit(samples: Samples, chosen: Array, scale: tuple[Array, Array], seed: int) 
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(*shape: int, fan: int) -> torch.Tensor:
-        values = torch.empty(shape).uniform_(-1, 1, generator=generator) / fan**0.5
-        return values.requires_grad_()
+        values = torch.empty(shape).uniform_(-1, 1, generator=generator).div_(fan**0.5)
+        values.requires_grad_()
+        return values
 
     hidden, out = uniform(UNITS, RANKER_INPUT, fan=RANKER_INPUT), uniform(UNITS, fan=UNITS)
     bias, linear = torch.zeros(UNITS, requires_grad=True), torch.zeros(RANKER_INPUT, requires_grad=True)
@@ -93,7 +92,7 @@ def fit(samples: Samples, chosen: Array, scale: tuple[Array, Array], seed: int) 
             table = torch.full((len(members), int(sizes.max())), -torch.inf).index_put((sample, within), scores)
             adam.param_groups[0]["lr"] = float(rates[iteration * batches + number + 1])
             adam.zero_grad()
-            torch.nn.functional.cross_entropy(table, targets[members]).backward()
+            torch.autograd.backward(torch.nn.functional.cross_entropy(table, targets[members]))
             adam.step()
     return {
         "rank.mean": mean,

@@ -11,15 +11,13 @@ from pyspark.sql import functions as F
 from attune_spark.arguments import JobError
 
 # What of packages/core/src/storage.ts BatchDocument is needed.
-BATCH_SCHEMA = (
-    "id string, visitor string, received long, events array<struct<id: string, kind: string, item: string, at: long>>"
-)
+BATCH_SCHEMA = "id string, visitor string, received long, events array<struct<id: string, kind: string, item: string, at: long>>"
 
 
 def add_source_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--source", choices=["parquet", "delta", "json", "cosmos.oltp", "cosmosdb", "visits"], required=True)
     parser.add_argument("--input", help="stored batches for parquet, delta and json; train.txt.gz for visits")
-    parser.add_argument("--through", type=int, default=0, help="when the newest of --source visits ended; milliseconds since 1970")
+    parser.add_argument("--through", type=int, default=0, help="when the newest of `visits` ended; milliseconds since 1970")
     parser.add_argument("--endpoint", default=os.environ.get("COSMOS_ENDPOINT"), help="of the Cosmos account")
     parser.add_argument("--database", default=os.environ.get("COSMOS_DATABASE", "attune"))
     parser.add_argument("--container", default="events")

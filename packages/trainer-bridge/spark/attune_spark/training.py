@@ -21,8 +21,8 @@ from attune_spark.encoder import (
     BETA2,
     DIM,
     DROPOUT,
-    SHARDS,
     SHAPES,
+    SHARDS,
     Inputs,
     Negatives,
     RowAdam,
@@ -67,7 +67,7 @@ class Group:
     def __init__(self, use_gpu: bool) -> None:
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0"))
-        self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) if use_gpu else None) if use_gpu else torch.device("cpu")
+        self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if use_gpu else torch.device("cpu")
         if use_gpu:
             torch.cuda.set_device(self.device)
         self.started = self.size > 1 and not dist.is_initialized()
@@ -196,9 +196,8 @@ class _Training:
         """@returns this process's part of the batch's loss"""
         device, adam = self.group.device, self.adam
         drawn, bias = self.negatives.draw(random)
-        shards = [
-            (shard, part) for shard, part in enumerate(np.array_split(chunk, SHARDS)) if shard % self.group.size == self.group.rank
-        ]
+        size, rank = self.group.size, self.group.rank
+        shards = [(shard, part) for shard, part in enumerate(np.array_split(chunk, SHARDS)) if shard % size == rank]
         mine = np.concatenate([part for _, part in shards])
         loss = torch.zeros((), device=device)
         union = torch.zeros(0, dtype=torch.long, device=device)
@@ -215,14 +214,14 @@ class _Training:
             values.requires_grad_()
             unit = torch.nn.functional.normalize(values, dim=1)
             unit = torch.cat([unit, torch.zeros(1, DIM, device=device)]) if padded else unit
-            steps_at, targets_at, drawn_at = place.split([inputs.rows.numel(), len(targets), len(drawn)])
+            steps_at, targets_at, drawn_at = torch.split(place, [inputs.rows.numel(), len(targets), len(drawn)])
             steps = unit[steps_at].reshape(*inputs.rows.shape, DIM)
             if self.task.dropout > 0:
                 steps = steps * self._keep(shards, inputs.rows.shape[1], step)
             queries = encode(self.weights, steps, inputs)
             own = -self.negatives.log_share[targets]
             loss = softmax_loss(queries, unit[targets_at], targets, unit[drawn_at], drawn, bias, own)
-            (loss / len(chunk)).backward()
+            torch.autograd.backward(loss / len(chunk))
             assert values.grad is not None
             union, gradient = known, values.grad
         self._update_weights(step)
@@ -250,7 +249,7 @@ class _Training:
             ]
         )
         self.group.sum(flat)
-        parts = flat.split([self.weights[name].numel() for name in names])
+        parts = torch.split(flat, [self.weights[name].numel() for name in names])
         rate, epsilon = float(self.adam.rates[step]), float(self.adam.epsilons[step])
         with torch.no_grad():
             for name, part in zip(names, parts, strict=True):

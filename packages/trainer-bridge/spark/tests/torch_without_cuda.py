@@ -37,7 +37,7 @@ class Elf:
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(64)
-            sections_at, = struct.unpack_from("<Q", head, 40)
+            (sections_at,) = struct.unpack_from("<Q", head, 40)
             size, count = struct.unpack_from("<HH", head, 58)
             file.seek(sections_at)
             table = file.read(size * count)
@@ -82,7 +82,7 @@ class Elf:
             name, _, _, section = struct.unpack_from("<IBBH", symbols, number * 24)
             if section != 0:
                 continue
-            index, = struct.unpack_from("<H", versym, number * 2)
+            (index,) = struct.unpack_from("<H", versym, number * 2)
             version, library = versions.get(index & 0x7FFF, (None, None))
             found.append((text(names, name), version, library))
         return found

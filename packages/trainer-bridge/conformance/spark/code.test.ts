@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { HISTORY_KINDS } from '@attune/core'
+import { CONTEXT_NAMES, FEATURE_NAMES } from '@attune/core/rank'
+import { beforeAll, expect, test, type TestContext } from 'vitest'
+import { MAX_PAIR_DISTANCE, UNITS_PER_PAIR } from '../../src/windows.ts'
+import { SPARK, sparkPython } from './python.ts'
+
+// packages/trainer-bridge/spark by itself: lint, format, types and its own tests.
+
+const INSTALL_MS = 1_200_000
+let spark: Awaited<ReturnType<typeof sparkPython>>
+beforeAll(async () => {
+  spark = await sparkPython()
+}, INSTALL_MS)
+
+async function python(context: TestContext, ...args: string[]): Promise<string> {
+  const found = spark
+  if ('missing' in found) {
+    if (process.env['CI']) throw new Error(found.missing)
+    return context.skip(found.missing)
+  }
+  // What failed is on standard output; an error of execFile shows standard error alone.
+  const { stdout } = await promisify(execFile)(found.python, args, {
+    cwd: SPARK,
+    env: { ...process.env, ...found.env, PYTHONDONTWRITEBYTECODE: '1' },
+  }).catch((error: { stdout?: string; stderr?: string }) => {
+    throw new Error(`${args.join(' ')}: ${error.stdout ?? ''}${error.stderr ?? ''}`)
+  })
+  return stdout
+}
+
+test('ruff finds nothing', async (context) => {
+  expect(await python(context, '-m', 'ruff', 'check', '--no-cache', '.')).toContain('All checks passed')
+  await python(context, '-m', 'ruff', 'format', '--no-cache', '--check', '.')
+}, 120_000)
+
+test('mypy --strict finds nothing', async (context) => {
+  expect(await python(context, '-m', 'mypy', '--cache-dir=/dev/null')).toContain('Success: no issues found')
+}, 300_000)
+
+test('pytest passes: visits and counts by hand, Adam and rates against PyTorch’s own, two processes against one', async (context) => {
+  expect(await python(context, '-m', 'pytest')).toMatch(/\d{2} passed/)
+}, 600_000)
+
+test('features, kinds and pairs have the names, order and bounds of the TypeScript that defines them', async (context) => {
+  const program =
+    'import json; from attune_spark import features, history, counts; ' +
+    'print(json.dumps([features.FEATURE_NAMES, features.CONTEXT_NAMES, history.HISTORY_KINDS, ' +
+    'counts.MAX_PAIR_DISTANCE, counts.UNITS_PER_PAIR]))'
+  const names: unknown = JSON.parse(await python(context, '-c', program))
+  expect(names).toEqual([FEATURE_NAMES, CONTEXT_NAMES, HISTORY_KINDS, MAX_PAIR_DISTANCE, UNITS_PER_PAIR])
+})
+
+test('every package of the tests is pinned', async () => {
+  const lines = (await readFile(join(SPARK, 'tests', 'requirements.txt'), 'utf8')).split('\n')
+  const packages = lines.filter((line) => line !== '' && !line.startsWith('#'))
+  expect(packages.filter((line) => !/^[\w.-]+==[\w.]+$/.test(line))).toEqual([])
+})
