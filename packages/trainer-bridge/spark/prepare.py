@@ -50,7 +50,8 @@ def prepare(spark: SparkSession, options: Namespace) -> dict[str, int]:
         made = visits.visits_of(read_batches(spark, options)).where(F.size("items") > 1)
         ordered = visits.numbered(spark, made, ["ended", "visitor"], "visit", f"{work}/ordered")
     told = ordered.count()
-    held = int(told * options.held_out + 0.5)
+    # As packages/trainer-bridge/src/gate/held-out.ts: enough to compare on, never more than a quarter.
+    held = min(told // 4, max(20, int(told * options.held_out + 0.5))) if options.held_out > 0 else 0
     if held > 0:
         # The newest visits stay out of everything: what serves and what is new are compared on them.
         first = told - held

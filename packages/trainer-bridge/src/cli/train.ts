@@ -4,13 +4,13 @@ import { seededRandom } from '@attune/core/testing'
 import { buildArtifact } from '../artifact/build.ts'
 import { listEpochs, modelOf, writeArtifact } from '../artifact/folder.ts'
 import { compareModels } from '../gate/gate.ts'
-import { heldOutOf, markOf } from '../gate/held-out.ts'
+import { heldOutOf, HELD_OUT_SHARE, markOf } from '../gate/held-out.ts'
 import { describeReport, FIRST, override, requirePassed } from '../gate/report.ts'
 import { takeIn } from '../refresh/take-in.ts'
-import { oldestVisits } from '../train/data.ts'
+import { isSpark, SPARK_OPTIONS, SPARK_USAGE, sparkTrainerOf } from '../spark/command.ts'
+import { localTrainer } from '../spark/trainer.ts'
 import { loadSessions } from '../train/load-sessions.ts'
 import { nodeScanner } from '../train/node-scanner.ts'
-import { trainLocal } from '../train/train-local.ts'
 import { progressBar, trainingBar } from './progress.ts'
 import { servedBy } from './serving.ts'
 import { CliError, natural, required, shareOf, textOf, type Arguments, type Command } from './command.ts'
@@ -29,7 +29,8 @@ export const train: Command = {
     '  --out    artifact folder; its next epoch is written, an interrupted training there goes on\n' +
     '  --against   artifact folder, or folder of a bridge, with what is serving: the new epoch must not be worse (newest epoch of --out)\n' +
     '  --held-out  newest share of visits to compare them on, not trained on (0.02)\n' +
-    '  --override-gate  let a worse epoch out all the same; the reason is kept in it',
+    '  --override-gate  let a worse epoch out all the same; the reason is kept in it\n' +
+    SPARK_USAGE,
   options: {
     data: { type: 'string' },
     out: { type: 'string' },
@@ -40,32 +41,44 @@ export const train: Command = {
     against: { type: 'string' },
     'held-out': { type: 'string' },
     'override-gate': { type: 'string' },
+    ...SPARK_OPTIONS,
   },
   async run(args, terminal) {
-    const data = required(args, terminal, 'data')
+    const onSpark = isSpark(args)
+    // Spark can read stored events itself, and says when the newest visit ended.
+    const data = onSpark && args.values['source'] !== undefined ? undefined : required(args, terminal, 'data')
     const out = required(args, terminal, 'out')
     const threads = natural(args, 'threads')
     const [iterations, seed] = [natural(args, 'iterations'), natural(args, 'seed')]
-    const through = await throughOf(args, data)
+    const told = data === undefined ? undefined : await throughOf(args, data)
     const serving = await servedBy(textOf(args, 'against') ?? out, args.values['against'] !== undefined)
     const share = shareOf(args, 'held-out')
     const why = textOf(args, 'override-gate')
     const started = terminal.now()
-    const visits = await loadSessions(data)
+    const onProgress = trainingBar(terminal)
     // With nothing to compare with, every visit is trained on.
-    const heldOut = serving && heldOutOf(visits, serving.manifest.gate, share)
-    const older =
-      heldOut === undefined
-        ? visits
-        : oldestVisits(visits, visits.offsets.length - heldOut.visits.offsets.length)
-    const trained = await trainLocal(older, {
-      ...(iterations !== undefined && { iterations }),
-      ...(threads !== undefined && { threads }),
-      ...(seed !== undefined && { seed }),
-      signal: terminal.signal,
-      checkpointFolder: join(out, 'checkpoints'),
-      onProgress: trainingBar(terminal),
-    })
+    const visits = data === undefined ? undefined : await loadSessions(data)
+    const about = {
+      out,
+      ...(data !== undefined && { data }),
+      ...(told !== undefined && { through: told }),
+      heldOut: serving === undefined ? 0 : (share ?? HELD_OUT_SHARE),
+    }
+    const kept =
+      onSpark || visits === undefined ? undefined : serving && heldOutOf(visits, serving.manifest.gate, share)
+    const trainer =
+      onSpark || visits === undefined
+        ? await sparkTrainerOf(args, terminal, about)
+        : localTrainer(visits, {
+            ...(iterations !== undefined && { iterations }),
+            ...(threads !== undefined && { threads }),
+            ...(seed !== undefined && { seed }),
+            checkpointFolder: join(out, 'checkpoints'),
+            ...(kept && { heldOut: kept }),
+          })
+    const result = await trainer.train({ signal: terminal.signal, onProgress })
+    const { model: trained, heldOut } = result
+    const through = told ?? result.through ?? new Date(started).toISOString()
     const gateBar = progressBar(terminal)
     const compared =
       serving && heldOut
@@ -87,8 +100,8 @@ export const train: Command = {
         epoch,
         parent,
         created: new Date(terminal.now()).toISOString(),
-        trainer: 'local/0.1.0',
-        gate: { ...metrics, through, newest: markOf(visits), report },
+        trainer: trainer.name,
+        gate: { ...metrics, through, ...(visits && { newest: markOf(visits) }), report },
         makeScanner: nodeScanner,
         random: seededRandom(epoch),
       }),
@@ -96,7 +109,7 @@ export const train: Command = {
     if (report.verdict === 'failed') terminal.err(`kept aside in ${folder}; nothing was put into ${out}`)
     requirePassed(report, epoch)
     const seconds = Math.round((terminal.now() - started) / 1_000)
-    const result = {
+    const summary = {
       epoch,
       folder: out,
       items: model.ids.length,
@@ -107,7 +120,7 @@ export const train: Command = {
     const measured =
       metrics && `; on held-out visits HR@20 ${metrics.hr20.toFixed(4)}, MRR@20 ${metrics.mrr20.toFixed(4)}`
     return {
-      result,
+      result: summary,
       lines: [
         `epoch ${epoch} of ${model.ids.length} items in ${out}, ${seconds} s${measured ?? ''}`,
         ...(serving === undefined ? [] : describeReport(report)),

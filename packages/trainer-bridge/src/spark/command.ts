@@ -34,6 +34,7 @@ export const SPARK_USAGE: string =
   '  --source    options of spark/prepare.py: source=cosmos.oltp, endpoint=https://…, auth=managed-identity, since=MS …\n' +
   '  --work      folder every node can open: /Volumes/… on Databricks, abfss://… on Synapse (a folder of --out on this machine)\n' +
   '  --scripts   where spark/*.py are on the cluster (those of this package on this machine)\n' +
+  '  --spark-submit  the program to start on this machine (that of the path)\n' +
   '  databricks: DATABRICKS_HOST, and DATABRICKS_TOKEN or an Entra identity; --cluster ID, or a file with a new_cluster\n' +
   '  synapse:    SYNAPSE_ENDPOINT and an Entra identity; --pool NAME'
 
@@ -56,7 +57,12 @@ export function isSpark(args: Arguments): boolean {
 export async function sparkTrainerOf(
   args: Arguments,
   terminal: Terminal,
-  about: { readonly out: string; readonly data?: string; readonly through?: string; readonly heldOut: number },
+  about: {
+    readonly out: string
+    readonly data?: string
+    readonly through?: string
+    readonly heldOut: number
+  },
 ): Promise<Trainer> {
   const { submitter, remote } = await submitterOf(args, terminal)
   const source = sourceOf(args, about, remote)
@@ -152,6 +158,8 @@ async function submitterOf(
           'spark.driver.host': '127.0.0.1',
           'spark.sql.shuffle.partitions': '8',
           'spark.driver.memory': '2g',
+          // Workers start slowly on a busy machine; the default of 15 s is not enough there.
+          'spark.python.authenticate.socketTimeout': '180s',
         }
       : {},
     env: master.startsWith('local')

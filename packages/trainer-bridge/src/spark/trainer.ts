@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { modelOf, readArtifact } from '../artifact/folder.ts'
-import type { TrainingData } from '../train/data.ts'
+import { heldOutOf } from '../gate/held-out.ts'
+import { oldestVisits, type TrainingData } from '../train/data.ts'
 import { loadSessions } from '../train/load-sessions.ts'
 import { trainLocal, type TrainOptions, type TrainProgress } from '../train/train-local.ts'
 import type { TrainedModel, ValidationMetrics } from '../train/trained-model.ts'
@@ -29,15 +30,24 @@ export interface Trainer {
   train(options?: TrainerOptions): Promise<Trained>
 }
 
+export interface LocalTrainerOptions extends TrainOptions {
+  /** Newest share of visits kept away from training, to be compared on; absent: none. */
+  readonly heldOut?: number
+}
+
 /** Trains in this process. */
-export function localTrainer(data: TrainingData, settings: TrainOptions = {}): Trainer {
+export function localTrainer(
+  data: TrainingData,
+  { heldOut: share, ...settings }: LocalTrainerOptions = {},
+): Trainer {
   return {
     name: 'local/0.1.0',
-    train: async (options = {}) => ({
-      model: await trainLocal(data, { ...settings, ...options }),
-      heldOut: undefined,
-      through: undefined,
-    }),
+    train: async (options = {}) => {
+      const heldOut = share === undefined ? undefined : heldOutOf(data, share)
+      const older =
+        heldOut === undefined ? data : oldestVisits(data, data.offsets.length - heldOut.offsets.length)
+      return { model: await trainLocal(older, { ...settings, ...options }), heldOut, through: undefined }
+    },
   }
 }
 
