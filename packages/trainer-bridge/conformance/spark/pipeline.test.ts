@@ -31,7 +31,8 @@ import { makeTraffic } from './traffic.ts'
 // From the local Cosmos to an edge that serves: the three programs on local[2], as the bridge starts them.
 
 const INSTALL_MS = 1_200_000
-const PIPELINE_MS = 600_000
+/** Three minutes on two free cores. */
+const PIPELINE_MS = 1_500_000
 const EDGE = fileURLToPath(new URL('../../../../bench/src/_edge-process.ts', import.meta.url))
 let spark: SparkPython | { readonly missing: string }
 let folder: string
@@ -43,6 +44,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'attune-spark-'))
   cosmos = await startCosmosLocal({ port: 0 })
   spark = await sparkPython()
+  await store(batches)
 }, INSTALL_MS)
 
 afterAll(async () => {
@@ -154,7 +156,6 @@ test(
   'prepare on all batches of the local Cosmos counts every pair that the bridge counts, and makes the tables that buildTables makes',
   async (context) => {
     const python = ready(context)
-    await store(batches)
     const [prepare] = stepsOf({ ...plan(), work: join(folder, 'all'), heldOut: 0 })
     if (prepare === undefined) throw new Error('no step')
     await submit(python, [{ ...prepare, args: [...prepare.args, '--pairs'] }])

@@ -23,10 +23,12 @@ def add_source_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--container", default="events")
     parser.add_argument(
         "--auth",
-        choices=["key", "managed-identity"],
+        choices=["key", "managed-identity", "service-credential"],
         default="managed-identity",
-        help="key: from the environment variable COSMOS_KEY",
+        help="key: from the environment variable COSMOS_KEY; service-credential: of Databricks' Unity Catalog",
     )
+    parser.add_argument("--credential", help="name of the service credential; cosmosdb only")
+    parser.add_argument("--linked-service", help="of a Synapse workspace, in place of endpoint and auth; cosmos.oltp only")
     parser.add_argument("--client-id", help="of a user-assigned managed identity")
     parser.add_argument("--subscription", help="of the account; cosmos.oltp with managed-identity wants all three")
     parser.add_argument("--resource-group")
@@ -44,7 +46,7 @@ def read_batches(spark: SparkSession, options: Namespace) -> DataFrame:
         reader = spark.read.format(source)
         batches = (reader if source == "delta" else reader.schema(BATCH_SCHEMA)).load(options.input)
     else:
-        if not options.endpoint:
+        if not options.endpoint and not options.linked_service:
             raise JobError("PREPARE_SOURCE_INVALID", f"--source {source}: --endpoint (or COSMOS_ENDPOINT) is missing")
         settings = oltp_options(options) if source == "cosmos.oltp" else datasource_options(spark, options)
         batches = spark.read.format(source).schema(BATCH_SCHEMA).options(**settings).load()
@@ -72,8 +74,6 @@ def oltp_options(options: Namespace) -> dict[str, str]:
     @see https://github.com/Azure/azure-sdk-for-java/blob/main/sdk/cosmos/azure-cosmos-spark_3/docs/configuration-reference.md
     """
     settings = {
-        "spark.cosmos.accountEndpoint": options.endpoint,
-        "spark.cosmos.database": options.database,
         "spark.cosmos.container": options.container,
         "spark.cosmos.read.inferSchema.enabled": "false",
         # Clicks being stored go before: a read may take its share of the throughput and waits for more.
@@ -84,8 +84,14 @@ def oltp_options(options: Namespace) -> dict[str, str]:
     }
     if options.since > 0:
         settings["spark.cosmos.read.customQuery"] = f"SELECT * FROM c WHERE c.received >= {int(options.since)}"
+    if options.linked_service:
+        # Account, database and identity are the workspace's.
+        return settings | {"spark.synapse.linkedService": options.linked_service}
+    settings |= {"spark.cosmos.accountEndpoint": options.endpoint, "spark.cosmos.database": options.database}
     if options.auth == "key":
         return settings | {"spark.cosmos.accountKey": account_key()}
+    if options.auth != "managed-identity":
+        raise JobError("PREPARE_SOURCE_INVALID", f"--auth {options.auth}: cosmos.oltp knows key and managed-identity")
     wanted = {"subscription": options.subscription, "resource-group": options.resource_group, "tenant": options.tenant}
     missing = [f"--{name}" for name, value in wanted.items() if not value]
     if missing:
@@ -110,6 +116,10 @@ def datasource_options(spark: SparkSession, options: Namespace) -> dict[str, str
         settings["query_parameters"] = f'[{{"name": "@since", "value": {int(options.since)}}}]'
     if options.auth == "key":
         return settings | {"auth_type": "key", "account_key": account_key()}
+    if options.auth == "service-credential":
+        if not options.credential:
+            raise JobError("PREPARE_SOURCE_INVALID", "--auth service-credential: --credential is missing")
+        return settings | {"auth_type": "access_token", "access_token": service_token(spark, options.credential)}
     if options.client_id:
         os.environ["AZURE_CLIENT_ID"] = options.client_id
     return settings | {"auth_type": "default"}
@@ -120,3 +130,15 @@ def account_key() -> str:
     if not key:
         raise JobError("PREPARE_SOURCE_INVALID", "--auth key: COSMOS_KEY is not set")
     return key
+
+
+def service_token(spark: SparkSession, credential: str) -> str:
+    """
+    A token for Cosmos as the identity behind a service credential of Unity Catalog, good for about an hour of reading.
+
+    @see https://learn.microsoft.com/azure/databricks/connect/unity-catalog/cloud-services/use-service-credentials
+    """
+    from pyspark.dbutils import DBUtils
+
+    provider = DBUtils(spark).credentials.getServiceCredentialsProvider(credential)
+    return str(provider.get_token("https://cosmos.azure.com/.default").token)

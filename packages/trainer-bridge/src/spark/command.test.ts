@@ -84,7 +84,7 @@ test('attune train --trainer spark: three programs run, the artifact is taken ov
   expect(JSON.parse(first.out)).toMatchObject({ epoch: 1, items: 30, gate: { verdict: 'first' } })
   expect((await readArtifact(out)).manifest.trainer).toBe('spark/0.1.0')
   const calls = (await readFile(join(folder, 'calls'), 'utf8')).trim().split('\n')
-  expect(calls.map((call) => /(\w+)\.py/.exec(call)?.[1])).toEqual(['prepare', 'train', 'export'])
+  expect(calls.map((call) => /\/(\w+)\.py /.exec(call)?.[1])).toEqual(['prepare', 'train', 'export'])
   expect(calls[0]).toContain(`--source visits --input ${join(folder, 'train.txt.gz')} --through `)
   expect(calls[1]).toContain('--iterations 2')
   expect(first.err).toContain('loss 3.500')

@@ -1,0 +1,74 @@
+"""Options of the connectors that no test here can reach, against what their documentation names."""
+
+import pytest
+
+import prepare
+from attune_spark.arguments import JobError
+from attune_spark.source import datasource_options, oltp_options
+
+BASE = ["--output", "/out", "--endpoint", "https://cosmos.example"]
+
+
+def options(*more: str):
+    return prepare.arguments([*BASE, *more])
+
+
+def test_a_managed_identity_names_subscription_group_and_tenant_of_the_account():
+    account = ["--subscription", "s", "--resource-group", "g", "--tenant", "t", "--client-id", "c"]
+    given = ["--source", "cosmos.oltp", *account, "--since", "1700000000000"]
+    assert oltp_options(options(*given)) == {
+        "spark.cosmos.accountEndpoint": "https://cosmos.example",
+        "spark.cosmos.database": "attune",
+        "spark.cosmos.container": "events",
+        "spark.cosmos.auth.type": "ManagedIdentity",
+        "spark.cosmos.account.subscriptionId": "s",
+        "spark.cosmos.account.resourceGroupName": "g",
+        "spark.cosmos.account.tenantId": "t",
+        "spark.cosmos.auth.aad.clientId": "c",
+        "spark.cosmos.read.inferSchema.enabled": "false",
+        "spark.cosmos.read.customQuery": "SELECT * FROM c WHERE c.received >= 1700000000000",
+        "spark.cosmos.throughputControl.enabled": "true",
+        "spark.cosmos.throughputControl.name": "attune-prepare",
+        "spark.cosmos.throughputControl.targetThroughputThreshold": "0.5",
+        "spark.cosmos.throughputControl.globalControl.useDedicatedContainer": "false",
+    }
+
+
+def test_what_a_managed_identity_lacks_is_named():
+    with pytest.raises(JobError, match="PREPARE_SOURCE_INVALID: --auth managed-identity: --resource-group, --tenant missing"):
+        oltp_options(options("--source", "cosmos.oltp", "--subscription", "s"))
+
+
+def test_a_linked_service_stands_for_account_and_identity():
+    settings = oltp_options(options("--source", "cosmos.oltp", "--linked-service", "attune_cosmos"))
+    assert settings["spark.synapse.linkedService"] == "attune_cosmos"
+    assert not any(name.startswith(("spark.cosmos.account", "spark.cosmos.auth")) for name in settings)
+
+
+def test_a_key_comes_from_the_environment_only(monkeypatch):
+    monkeypatch.delenv("COSMOS_KEY", raising=False)
+    with pytest.raises(JobError, match="COSMOS_KEY is not set"):
+        oltp_options(options("--source", "cosmos.oltp", "--auth", "key"))
+    monkeypatch.setenv("COSMOS_KEY", "k")
+    assert oltp_options(options("--source", "cosmos.oltp", "--auth", "key"))["spark.cosmos.accountKey"] == "k"
+
+
+def test_a_token_of_a_service_credential_is_handed_to_the_python_data_source(monkeypatch):
+    class Sources:
+        def register(self, _):
+            pass
+
+    class Session:
+        dataSource = Sources()
+
+    import attune_spark.source as source
+
+    monkeypatch.setattr(source, "service_token", lambda _, name: f"token of {name}")
+    given = options("--source", "cosmosdb", "--auth", "service-credential", "--credential", "attune")
+    assert datasource_options(Session(), given) == {
+        "endpoint": "https://cosmos.example",
+        "database": "attune",
+        "container": "events",
+        "auth_type": "access_token",
+        "access_token": "token of attune",
+    }
