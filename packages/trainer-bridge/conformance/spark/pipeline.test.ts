@@ -230,7 +230,7 @@ test(
     expect(golden.rank.every(({ top }) => top.length >= 5)).toBe(true)
 
     // On visits it has not seen it finds far more than the popular items of an untrained one would.
-    const heldOut = await loadSessions(join(collected, 'held-out'))
+    const heldOut = { visits: await loadSessions(join(collected, 'held-out')), seen: false }
     const against = { epoch: 1, created: read.manifest.created }
     const report = await compareModels(model, model, against, heldOut, { threads: 1 })
     expect(report.verdict).toBe('passed')

@@ -102,6 +102,7 @@ test('attune train --trainer spark: three programs run, the artifact is taken ov
 }, 120_000)
 
 test('what is missing is said: no such trainer, no master, a cluster without a source, a host or a cluster', async () => {
+  await writeFile(join(folder, 'train.txt.gz'), gzipSync('a b'))
   const train = ['train', '--trainer', 'spark', '--out', join(folder, 'model')]
   const told = async (argv: string[], env?: Record<string, string>) => {
     const { code, err } = await cli(argv, env)

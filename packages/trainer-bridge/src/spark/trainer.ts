@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { modelOf, readArtifact } from '../artifact/folder.ts'
-import { heldOutOf } from '../gate/held-out.ts'
+import type { HeldOut } from '../gate/held-out.ts'
 import { oldestVisits, type TrainingData } from '../train/data.ts'
 import { loadSessions } from '../train/load-sessions.ts'
 import { trainLocal, type TrainOptions, type TrainProgress } from '../train/train-local.ts'
@@ -18,7 +18,7 @@ export interface TrainerOptions {
 export interface Trained {
   readonly model: TrainedModel
   /** Newest visits that were kept away from training, to compare models on. */
-  readonly heldOut: TrainingData | undefined
+  readonly heldOut: HeldOut | undefined
   /** When the newest visit ended, ISO 8601; undefined where only the caller knows. */
   readonly through: string | undefined
 }
@@ -31,21 +31,20 @@ export interface Trainer {
 }
 
 export interface LocalTrainerOptions extends TrainOptions {
-  /** Newest share of visits kept away from training, to be compared on; absent: none. */
-  readonly heldOut?: number
+  /** The newest of the visits, to be kept away from training; absent: none. */
+  readonly heldOut?: HeldOut
 }
 
 /** Trains in this process. */
 export function localTrainer(
   data: TrainingData,
-  { heldOut: share, ...settings }: LocalTrainerOptions = {},
+  { heldOut, ...settings }: LocalTrainerOptions = {},
 ): Trainer {
   return {
     name: 'local/0.1.0',
     train: async (options = {}) => {
-      const heldOut = share === undefined ? undefined : heldOutOf(data, share)
       const older =
-        heldOut === undefined ? data : oldestVisits(data, data.offsets.length - heldOut.offsets.length)
+        heldOut === undefined ? data : oldestVisits(data, data.offsets.length - heldOut.visits.offsets.length)
       return { model: await trainLocal(older, { ...settings, ...options }), heldOut, through: undefined }
     },
   }
@@ -80,7 +79,11 @@ export function sparkTrainer({ submitter, plan, onEvent }: SparkTrainerOptions):
         await submitter.collect(foldersOf(plan).artifact, folder, signal)
         const artifact = await readArtifact(folder)
         const gate = artifact.manifest.gate ?? {}
-        const heldOut = (plan.heldOut ?? 0) > 0 ? await loadSessions(join(folder, 'held-out')) : undefined
+        // Whether the serving epoch has seen some of them is not known here; if so, the comparison is the stricter.
+        const heldOut =
+          (plan.heldOut ?? 0) > 0
+            ? { visits: await loadSessions(join(folder, 'held-out')), seen: false }
+            : undefined
         const through = gate['through']
         return {
           model: { ...modelOf(artifact), metrics: metricsIn(gate) },
