@@ -173,6 +173,44 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
     expect((await logged).text()).toBe(`mine ${first}`)
   })
 
+  test.each([
+    [
+      'Android',
+      'Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/140.0.0.0 Mobile Safari/537.36',
+    ],
+    [
+      'iOS',
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148',
+    ],
+  ])(
+    'web view of %s with an opaque origin: storage is refused, clicks are told all the same',
+    async (_, userAgent) => {
+      await context.close()
+      context = await browser.browser.newContext({
+        userAgent,
+        hasTouch: true,
+        isMobile: true,
+        viewport: { width: 390, height: 844 },
+      })
+      server.files.set('/inner', {
+        type: 'text/html',
+        text: `<!doctype html><meta name="viewport" content="width=device-width"><button data-attune-item="sku-1">Green tea</button>
+        <script>window.attune = [['on', 'error', ({ code }) => console.log(code)]]</script>
+        <script src="${server.origin}/attune.js" data-endpoint="${server.endpoint}" data-site="public-key"></script>`,
+      })
+      const page = await context.newPage()
+      const refused = page.waitForEvent('console', (message) => message.text() === 'STORAGE_UNAVAILABLE')
+      server.files.set('/', {
+        type: 'text/html',
+        text: '<!doctype html><title>app</title><iframe sandbox="allow-scripts" src="/inner"></iframe>',
+      })
+      await page.goto(server.origin)
+      await refused
+      await page.frameLocator('iframe').locator('button').tap()
+      await expect.poll(told).toMatchObject([{ kind: 'click', item: 'sku-1' }])
+    },
+  )
+
   test('module', async () => {
     server.rank = (request) => ({
       ...ranked(request),
