@@ -154,6 +154,7 @@ module cosmos 'cosmos.bicep' = {
     readers: [
       identities.outputs.bridgePrincipalId
       identities.outputs.trainingPrincipalId
+      identities.outputs.scalerPrincipalId
     ]
     writers: [
       identities.outputs.edgePrincipalId

@@ -61,7 +61,7 @@ const mistakes: readonly (readonly [what: string, from: string, to: string, foun
     'a misspelt field of KEDA',
     'pollingInterval: 15',
     'pollIntervall: 15',
-    "ScaledObject/attune-edge: spec: Additional properties are not allowed ('pollIntervall'",
+    "ScaledObject/attune-bridge: spec: Additional properties are not allowed ('pollIntervall'",
   ],
   [
     'a provider KEDA does not know',
@@ -333,6 +333,7 @@ describe.for(['production', 'staging'])('settings of %s', (overlay) => {
       expect(container.ports?.map(({ containerPort }) => String(containerPort))).toEqual([
         settings['PORT'],
         ...(metricsPort === undefined ? [] : [metricsPort]),
+        ...(settings['ATTUNE_CLUSTER_PORT'] === undefined ? [] : [settings['ATTUNE_CLUSTER_PORT']]),
       ])
     }
   })

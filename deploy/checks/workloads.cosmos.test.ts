@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -204,12 +204,13 @@ test('edge and bridge start from the manifests, pass their probes, rank a click,
       random: seededRandom(1),
     }),
   )
-  // As a killed container leaves it: held by process 1, which there is in every container.
-  await writeFile(join(state, 'bridge.lock'), '1')
   const bridgeEnv = {
     ...bridge.settings,
     PORT: String(bridgePort),
     HOST: '127.0.0.1',
+    // As the pod's own address, which the manifest takes from its status.
+    ATTUNE_CLUSTER_HOST: '127.0.0.1',
+    ATTUNE_CLUSTER_PORT: String(await freePort()),
     ATTUNE_EDGES: url,
     ATTUNE_PUSH_KEY: 'p'.repeat(32),
     ATTUNE_SIGNING_KEY: JSON.stringify(signingKey),

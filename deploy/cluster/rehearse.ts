@@ -151,7 +151,18 @@ async function prepare(plane: ControlPlane): Promise<void> {
       hostPath: { path: `/nowhere/${index}` },
     },
   }))
-  const items = [...kinds, ...nodes, storage, ...disks]
+  const shared = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'share' },
+    spec: {
+      capacity: { storage: '100Gi' },
+      accessModes: ['ReadWriteMany'],
+      storageClassName: 'attune-shared',
+      hostPath: { path: '/nowhere/share' },
+    },
+  }
+  const items = [...kinds, ...nodes, storage, ...disks, shared]
   await plane.kubectl(
     ['apply', '--server-side', '-f', '-'],
     JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
