@@ -8,10 +8,11 @@ import { chromium, type Browser, type BrowserContext } from 'playwright-core'
 const NAMES = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome'],
   firefox: ['firefox', 'firefox-esr'],
+  webkit: ['WebKitWebDriver'],
 } as const
 
 /**
- * Path of a browser: `ATTUNE_CHROMIUM` or `ATTUNE_FIREFOX`, else the first of its usual names on PATH.
+ * Path of a browser: `ATTUNE_CHROMIUM`, `ATTUNE_FIREFOX` or (WebKit's driver) `ATTUNE_WEBKIT`, else the first of its usual names on PATH.
  *
  * @returns undefined when there is none and this is not CI
  * @throws Error in CI, where a browser that is missing must not pass for a test that passed
