@@ -25,7 +25,8 @@ export const COUNTERS = {
   attune_rate_limited_total: 'Requests refused with 429, by what was exhausted.',
   attune_events_total: 'Events by outcome.',
   attune_events_missing_total: 'Numbers of events that pages gave out and no batch held when it should have.',
-  attune_events_late_total: 'Events counted as missing that came after all: missing less late is what was lost.',
+  attune_events_late_total:
+    'Events counted as missing that came after all: missing less late is what was lost.',
   attune_decisions_total: 'Decisions by what became of their record: stored, lost.',
   attune_rank_engine_total: 'Lists by who computed the scores.',
   attune_rank_stale_total: 'Lists answered with fresh: false.',
