@@ -4,7 +4,15 @@ import type { HistoryItem } from './event/history.ts'
 
 // Wire protocol version 1: docs/wire-protocol.md.
 
-export const STRATEGIES = ['for-you', 'similar', 'trending'] as const
+export const STRATEGIES = [
+  'for-you',
+  'similar',
+  'bought-together',
+  'trending',
+  'popular',
+  'recent',
+  'new',
+] as const
 export type Strategy = (typeof STRATEGIES)[number]
 
 export const MAX_CANDIDATES = 1_000
