@@ -1,5 +1,6 @@
 import type { Issue } from './error.ts'
 import type { EventKind, TrackedEvent } from './event/event.ts'
+import type { Expression } from './rules/expression.ts'
 import type { HistoryItem } from './event/history.ts'
 
 // Wire protocol version 1: docs/wire-protocol.md.
@@ -59,6 +60,8 @@ export interface RankRequest {
   readonly candidates?: readonly string[]
   readonly k?: number
   readonly exclude?: readonly string[]
+  /** Said of attributes; what it is not true of is not in the list. Beside the slot's own filter, not instead of it. */
+  readonly filter?: Expression
   readonly recent?: readonly TrackedEvent[]
   readonly history?: 'full' | 'recent'
   /** Also hand out what the page needs to put the list in order by itself. */
@@ -67,6 +70,8 @@ export interface RankRequest {
 
 export interface RankedItem {
   readonly id: string
+  /** How likely it was to stand here, given what stands above it; only where the slot explores. */
+  readonly propensity?: number
   /** null: the model does not know this candidate. */
   readonly score: number | null
   readonly because?: { readonly item: string; readonly kind: EventKind | 'custom' }

@@ -27,6 +27,7 @@ import { getItem, putItems } from './routes/items.ts'
 import { getList } from './routes/list.ts'
 import { getModels, postActivate, postRollback, putDelta, putEpoch, putFile } from './routes/models.ts'
 import { postRank } from './routes/rank.ts'
+import { deleteSlot, getSlot, putSlot } from './routes/slots.ts'
 import { getWeights } from './routes/weights.ts'
 import { postDelete, postExport, postIdentify, postVisitors } from './routes/visitors.ts'
 import type { Activity } from './studio/activity.ts'
@@ -34,6 +35,7 @@ import { createStudio, type StudioFiles } from './studio/app.ts'
 import type { Freshness } from './telemetry/freshness.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 import type { RequestTrace } from './telemetry/trace.ts'
+import type { Slots } from './slots/slots.ts'
 import type { Visitors } from './visitor.ts'
 
 /** What a request carries through the app. */
@@ -58,6 +60,7 @@ export interface AppDeps {
   readonly regions: Regions
   readonly reachability: Reachability
   readonly models: Models
+  readonly slots: Slots
   readonly visitors: Visitors
   readonly limiter: RateLimiter
   readonly quotas: Quotas
@@ -128,6 +131,10 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const operator = adminKey(deps.config)
   app.put('/v1/items', operator, (c) => putItems(deps, c))
   app.get('/v1/items/:id', operator, (c) => getItem(deps, c))
+
+  app.put('/v1/slots/:slot', operator, (c) => putSlot(deps, c))
+  app.get('/v1/slots/:slot', operator, (c) => getSlot(deps, c))
+  app.delete('/v1/slots/:slot', operator, (c) => deleteSlot(deps, c))
 
   const trainer = pushKey(deps.config)
   app.get('/v1/models', secretKey(deps.config, ['push', 'admin']), (c) => getModels(deps, c))

@@ -1,4 +1,5 @@
 import { CodedError, DATABASE, describe, type Issue } from '@attune/core'
+import { parseRules, RulesError, type SlotRules } from '@attune/core/rules'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { readIdentitySecrets, type IdentitySecrets } from './identity.ts'
 import { readDeprecations, type Deprecations } from './middleware/versions.ts'
@@ -68,6 +69,8 @@ export interface Config {
   readonly pushKeys: readonly string[]
   /** Secret keys of operators; none: what only they may do is open to nobody. */
   readonly adminKeys: readonly string[]
+  /** Rules of slots of every site; what is stored for a site goes before them. */
+  readonly slots: Readonly<Record<string, SlotRules>>
   /** Signs visitor handles. The first signs, all verify: rotation puts the new one in front. */
   readonly visitorSecrets: readonly string[]
   readonly verifyKeys: readonly VerifyKey[]
@@ -175,6 +178,7 @@ export function readConfig(env: Environment): Config {
   const identitySecrets = readIdentitySecrets(json('ATTUNE_IDENTITY_SECRETS', 'JSON'), sites, fail)
   const maxRankMs = Number(text('ATTUNE_MAX_RANK_MS') ?? DEFAULT_MAX_RANK_MS)
   if (!(maxRankMs > 0)) fail('ATTUNE_MAX_RANK_MS', 'more than 0', text('ATTUNE_MAX_RANK_MS'))
+  const slots = readSlots(json('ATTUNE_SLOTS', 'JSON'), issues, fail)
   const limits = readLimits(json('ATTUNE_LIMITS', 'JSON'), fail)
   const deprecations = readDeprecations(json('ATTUNE_DEPRECATIONS', 'JSON'), fail)
   const quotas = readQuotas(json('ATTUNE_QUOTAS', 'JSON'), sites, fail)
@@ -215,6 +219,7 @@ export function readConfig(env: Environment): Config {
     sites,
     pushKeys,
     adminKeys,
+    slots,
     visitorSecrets,
     identitySecrets,
     verifyKeys,
@@ -300,6 +305,25 @@ function readVerifyKeys(input: unknown, fail: Fail): VerifyKey[] {
     }
     return [{ kty, crv, x, ...(typeof kid === 'string' && { kid }) }]
   })
+}
+
+/** Rules by slot, every problem of every slot told. */
+function readSlots(input: unknown, issues: Issue[], fail: Fail): Record<string, SlotRules> {
+  if (input === undefined || input === '') return {}
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    fail('ATTUNE_SLOTS', 'JSON like {"for-you":{"minStock":1}}', input)
+    return {}
+  }
+  const read = Object.entries(input).flatMap(([slot, rules]: [string, unknown]) => {
+    try {
+      return [[slot, parseRules(rules, `ATTUNE_SLOTS.${slot}`)] as const]
+    } catch (error) {
+      if (!(error instanceof RulesError)) throw error
+      issues.push(...error.issues)
+      return []
+    }
+  })
+  return Object.fromEntries(read)
 }
 
 function readLimits(input: unknown, fail: Fail): RateLimits {

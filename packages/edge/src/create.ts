@@ -23,6 +23,8 @@ import type { StudioFiles } from './studio/app.ts'
 import { Freshness } from './telemetry/freshness.ts'
 import { gaugesOf } from './telemetry/gauges.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
+import { Settings } from './slots/settings.ts'
+import { Slots } from './slots/slots.ts'
 import { createVisitors } from './visitor.ts'
 
 /** What only a host can give. */
@@ -112,6 +114,13 @@ export function createDeps(config: Config, host: Host): AppDeps {
       retentionDays: config.retentionDays,
     }),
     catalogue: new Catalogue(config.cosmos, regions, cosmosFetch),
+    slots: new Slots({
+      settings: new Settings(config.cosmos, regions, cosmosFetch),
+      configured: config.slots,
+      followed: config.adminKeys.length > 0,
+      now,
+      log,
+    }),
     regions,
     reachability,
     models,

@@ -14,6 +14,10 @@ export type EdgeErrorCode =
   | 'ITEMS_MALFORMED' // the body is not an items request
   | 'ITEMS_REJECTED' // no item of the request is good
   | 'ITEM_UNKNOWN' // not in the catalogue
+  | 'RULES_MALFORMED' // the body is not an object of rules
+  | 'RULES_INVALID' // rules that cannot be used, each named with its path
+  | 'SLOT_UNKNOWN' // a slot without rules
+  | 'SITE_UNKNOWN' // not a site of this edge, or none named where there are several
   | 'VISITORS_MALFORMED' // the body is not a visitors request
   | 'VISITOR_FORGED' // not a handle this edge gave out for this site
   | 'IDENTITY_DISABLED' // the site has no secret to prove its users with

@@ -1,7 +1,8 @@
-import { MAX_BATCH_BYTES } from '@attune/core'
+import { MAX_BATCH_BYTES, MAX_NAME_LENGTH } from '@attune/core'
 import * as v from 'valibot'
 import { eventsRequest, eventsResponse } from '../schema/events.ts'
-import { epoch, itemId } from '../schema/fields.ts'
+import { MAX_RULES_BYTES } from '../routes/slots.ts'
+import { epoch, itemId, text } from '../schema/fields.ts'
 import {
   itemChange,
   itemResponse,
@@ -19,6 +20,7 @@ import {
   readyResponse,
 } from '../schema/models.ts'
 import { listQuery, MAX_RANK_BYTES, rankRequest, rankResponse, weightsResponse } from '../schema/rank.ts'
+import { deletedSlotResponse, slotResponse, slotRules } from '../schema/slots.ts'
 import {
   deleteResponse,
   exportResponse,
@@ -35,6 +37,9 @@ const json = (schema: v.GenericSchema, maxBytes: number): Body => ({
   type: 'application/json',
   maxBytes,
 })
+
+const slotName: v.GenericSchema = text(MAX_NAME_LENGTH)
+const siteName: v.GenericSchema = text(40)
 
 const digest: v.GenericSchema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
 
@@ -148,6 +153,38 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       200: { says: 'As it is stored', schema: itemResponse, headers: { ETag: 'Changes with the item' } },
     },
     problems: ['ITEM_UNKNOWN', 'PATH_MALFORMED'],
+    store: true,
+  },
+  'PUT /v1/slots/:slot': {
+    summary: 'Rules of a slot',
+    says: 'Strategy, filter, boosts, pins, exclusions, limits, diversity and exploration; they replace what was there. They count here at once and on other edges within seconds. A mistake is refused with the path of every one.',
+    tag: 'Catalogue',
+    caller: 'operator',
+    path: { slot: slotName },
+    query: { site: siteName },
+    body: json(slotRules, MAX_RULES_BYTES),
+    answers: { 200: { says: 'Stored', schema: slotResponse } },
+    problems: ['RULES_MALFORMED', 'RULES_INVALID', 'SITE_UNKNOWN', 'PATH_MALFORMED'],
+    store: true,
+  },
+  'GET /v1/slots/:slot': {
+    summary: 'Rules of a slot as they are stored or configured',
+    tag: 'Catalogue',
+    caller: 'operator',
+    path: { slot: slotName },
+    query: { site: siteName },
+    answers: { 200: { says: 'The rules', schema: slotResponse } },
+    problems: ['SLOT_UNKNOWN', 'SITE_UNKNOWN', 'PATH_MALFORMED'],
+    store: true,
+  },
+  'DELETE /v1/slots/:slot': {
+    summary: 'Forget the stored rules of a slot',
+    tag: 'Catalogue',
+    caller: 'operator',
+    path: { slot: slotName },
+    query: { site: siteName },
+    answers: { 200: { says: 'Whether there were any', schema: deletedSlotResponse } },
+    problems: ['SITE_UNKNOWN', 'PATH_MALFORMED'],
     store: true,
   },
   'GET /v1/models': {

@@ -14,6 +14,7 @@ import {
   type Strategy,
   type TrackedEvent,
 } from '@attune/core'
+import { parseExpression, type Expression } from '@attune/core/rules'
 import { EdgeError } from '../error.ts'
 import { field } from '../middleware/body.ts'
 
@@ -22,11 +23,13 @@ export interface ParsedRankRequest {
   readonly slot: string
   readonly visitor: string | undefined
   readonly session: string | undefined
-  readonly strategy: Strategy
+  /** undefined: what the slot is for */
+  readonly strategy: Strategy | undefined
   readonly item: string | undefined
   readonly candidates: readonly string[] | undefined
   readonly k: number
   readonly exclude: readonly string[]
+  readonly filter: Expression | undefined
   readonly recent: readonly TrackedEvent[]
   readonly history: 'full' | 'recent'
   readonly device: boolean
@@ -57,7 +60,7 @@ export function parseRank(input: object, now: number): ParsedRankRequest {
     if (typeof value === 'string' && value.length >= 1 && value.length <= max) return value
     return fail(name, `1 to ${max} characters`, value)
   }
-  const oneOf = <T extends string>(name: string, choices: readonly T[], fallback: T): T => {
+  const oneOf = <T extends string, F>(name: string, choices: readonly T[], fallback: F): T | F => {
     const value = field(input, name)
     if (value === undefined || value === null) return fallback
     const choice = choices.find((known) => known === value)
@@ -80,12 +83,14 @@ export function parseRank(input: object, now: number): ParsedRankRequest {
   const slot = text('slot', MAX_NAME_LENGTH)
   if (slot === undefined && issues.length === 0) fail('slot', `1 to ${MAX_NAME_LENGTH} characters`, undefined)
   const visitor = text('visitor', MAX_HANDLE_LENGTH)
-  const strategy = oneOf('strategy', STRATEGIES, 'for-you')
+  const strategy = oneOf('strategy', STRATEGIES, undefined)
   const item = text('item', MAX_ITEM_ID_LENGTH)
   if (strategy === 'similar' && item === undefined)
     fail('item', 'an item id, as strategy is similar', undefined)
   const candidates = ids('candidates')
   const exclude = ids('exclude') ?? []
+  const said = field(input, 'filter') ?? undefined
+  const filter = said === undefined ? undefined : parseExpression(said, 'filter', issues)
   const k = field(input, 'k') ?? DEFAULT_LIST_LENGTH
   if (typeof k !== 'number' || !Number.isInteger(k) || k < 1 || k > MAX_LIST_LENGTH)
     fail('k', `1 to ${MAX_LIST_LENGTH}`, k)
@@ -113,6 +118,7 @@ export function parseRank(input: object, now: number): ParsedRankRequest {
     candidates,
     k: k as number,
     exclude,
+    filter,
     recent,
     history,
     device: device === true,

@@ -24,12 +24,14 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   }
   const epoch = await deps.models.epoch(background)
   if (epoch === undefined) throw new EdgeError('MODEL_MISSING', 'no epoch was pushed to this edge yet')
-  const answer = await epoch.use((held) => rank(deps, held, request, visitor, trace))
+  const slot = deps.slots.of(site.id, request.slot)
+  const answer = await epoch.use((held) => rank(deps, held, request, visitor, trace, slot))
   trace.enter('serialise')
   if (visitor !== undefined) deps.decisions.shown(visitor, site.id, answer, background)
   deps.activity.listed(answer.slot, answer.fresh)
   deps.activity.share(background)
   background(deps.models.refresh())
   background(deps.regions.refresh())
+  background(deps.slots.refresh(site.id))
   return c.json(answer)
 }

@@ -17,6 +17,7 @@ import {
 } from '@attune/core'
 import * as v from 'valibot'
 import { event, eventKind } from './events.ts'
+import { expression } from './slots.ts'
 import {
   consent,
   delta,
@@ -55,6 +56,7 @@ export const rankRequest: v.GenericSchema<RankRequest> = v.pipe(
     candidates: may(says(ids, 'Rank these; absent: the whole catalogue')),
     k: may(whole(1, MAX_LIST_LENGTH)),
     exclude: may(ids),
+    filter: may(says(expression, 'What is said of attributes, e.g. `{"attr":"price","lt":50}`')),
     recent: may(
       says(list(event, MAX_RECENT_EVENTS), 'Newest events, sent or not; merged by id. Bad ones are left out'),
     ),
@@ -77,6 +79,7 @@ export const listQuery: Readonly<Record<'slot' | 'strategy' | 'item' | 'k', v.Ge
 
 const rankedItem: v.GenericSchema<RankedItem> = object<RankedItem>({
   id: itemId,
+  propensity: may(says(finite, 'How likely it was to stand here, given what stands above it')),
   score: says(v.nullable(finite), 'null: the model does not know this candidate'),
   because: may(
     object<NonNullable<RankedItem['because']>>({

@@ -1,5 +1,6 @@
 import type { EngineName, ServingState } from '@attune/core'
 import { CandidateSet, coreEngine, type RankEngine, type ServingModel } from '@attune/core/rank'
+import { Filters } from '../slots/compile.ts'
 import type { OrtEngine } from './ort.ts'
 
 /** One epoch as requests use it. */
@@ -9,6 +10,7 @@ export class Epoch {
   readonly swappedAt: string
   /** Used only between awaits, so one serves all requests of this thread. */
   readonly scratch: CandidateSet = new CandidateSet()
+  readonly filters: Filters
   readonly #core: RankEngine | undefined
   #ort: OrtEngine | undefined
   #inFlight = 0
@@ -17,6 +19,7 @@ export class Epoch {
   /** @param ort - absent: core's TypeScript ranks until {@link warm} */
   constructor(model: ServingModel, swappedAt: string, ort?: OrtEngine) {
     this.model = model
+    this.filters = new Filters(model)
     this.swappedAt = swappedAt
     this.#core = model.weights && coreEngine(model.weights)
     this.#ort = ort

@@ -10,25 +10,19 @@ import {
   type EngineName,
   type HistoryItem,
   type Random,
-  type RankedItem,
   type RankResponse,
+  type Strategy,
   type TrackedEvent,
 } from '@attune/core'
-import {
-  explain,
-  MAX_HISTORY_STEPS,
-  packDevice,
-  rankByPopularity,
-  rankHistory,
-  toRows,
-  type Ranked,
-} from '@attune/core/rank'
+import { MAX_HISTORY_STEPS, packDevice, type Ranked } from '@attune/core/rank'
 import type { Batches, StoredHistory } from '../cosmos/batches.ts'
 import { EdgeError } from '../error.ts'
 import type { ParsedRankRequest } from '../routes/parse-rank.ts'
 import type { Fallback, Metrics } from '../metrics.ts'
 import type { RequestTrace } from '../telemetry/trace.ts'
+import { NO_RULES, type Slot } from '../slots/compile.ts'
 import type { Epoch } from './current.ts'
+import { describeItems, makeList } from './list.ts'
 
 export interface RankDeps {
   readonly batches: Batches
@@ -42,6 +36,9 @@ export interface RankDeps {
   /** ONNX Runtime is part of this build. */
   readonly hasOrt: boolean
 }
+
+/** A request whose strategy is settled. */
+type Asked = ParsedRankRequest & { readonly strategy: Strategy }
 
 const NOTHING_READ: StoredHistory = {
   events: [],
@@ -60,13 +57,15 @@ const NOTHING_READ: StoredHistory = {
 export async function rank(
   deps: RankDeps,
   epoch: Epoch,
-  request: ParsedRankRequest,
+  asked: ParsedRankRequest,
   visitor: string | undefined,
   trace: RequestTrace,
+  slot: Slot = NO_RULES,
 ): Promise<RankResponse> {
   const started = deps.elapsed()
+  const request = { ...asked, strategy: strategyOf(asked, slot) }
   // Lists that are the same for everybody need no history, and cost no RU.
-  const reads = visitor !== undefined && request.history === 'full' && request.strategy === 'for-you'
+  const reads = visitor !== undefined && request.history === 'full' && followsVisitor(request)
   if (reads) trace.enter('history')
   const stored = reads ? await deps.batches.history(visitor, request.session) : NOTHING_READ
   const read = deps.elapsed()
@@ -75,27 +74,35 @@ export async function rank(
   const engine = epoch.engine
   if (engine === undefined)
     throw new EdgeError('MODEL_MISSING', `epoch ${epoch.model.epoch} is still being prepared`)
-  const { model, scratch } = epoch
+  const { model } = epoch
   const events: readonly TrackedEvent[] =
     request.recent.length === 0 ? stored.events : [...request.recent, ...stored.events]
   const history = historyFor(request, events, deps.now())
   const steps = history.filter((step) => model.rowOf(step.item) !== undefined).slice(-MAX_HISTORY_STEPS)
+  const item = request.item === undefined ? undefined : model.rowOf(request.item)
+  const filter = epoch.filters.of(
+    [slot.filter, request.filter],
+    item === undefined ? undefined : model.attributesOf(item),
+  )
   const { rows: candidates, unknown } = candidateRows(epoch, request)
-  const query = {
-    history: steps,
-    ...(candidates !== undefined && { candidates }),
-    exclude: excludedRows(epoch, request, events),
-    k: request.k,
-  }
-  const ranked: Ranked =
-    request.strategy === 'trending'
-      ? rankByPopularity(model, 'trending', query)
-      : await rankHistory(model, query, engine, scratch, () => {
-          trace.enter('rank')
-        })
+  const exclude = excludedRows(epoch, request, events, slot)
+  const ranked = await makeList(epoch, {
+    request,
+    slot,
+    filter: filter?.rows,
+    steps,
+    candidates,
+    exclude,
+    random: deps.random,
+    onRetrieved: () => {
+      trace.enter('rank')
+    },
+  })
   trace.enter('rules')
-  const items = describeItems(epoch, ranked, steps)
-  for (const id of unknown.slice(0, Math.max(0, request.k - items.length))) items.push({ id, score: null })
+  const items = describeItems(model, ranked)
+  for (const id of unknown.slice(0, Math.max(0, request.k - items.length)))
+    if (filter?.test(undefined) ?? true) items.push({ id, score: null })
+  const query = { ...(candidates !== undefined && { candidates }), exclude }
   const device = deviceList(epoch, request, history, query, ranked)
   const done = deps.elapsed()
   record(deps, stored, ranked.engine, read - started, done - read)
@@ -156,8 +163,21 @@ function record(
   metrics.count('attune_cosmos_request_units_total', { operation: 'history' }, stored.ru)
 }
 
+/** What the request asks for, else what the slot is for; `similar` without an item has nothing to be similar to. */
+function strategyOf({ strategy, item }: ParsedRankRequest, slot: Slot): Strategy {
+  const chosen = strategy ?? slot.rules.strategy ?? 'for-you'
+  return chosen === 'similar' && item === undefined ? 'for-you' : chosen
+}
+
+/** Whether the list depends on what the visitor did. */
+function followsVisitor({ strategy, item }: Asked): boolean {
+  return (
+    strategy === 'for-you' || strategy === 'recent' || (strategy === 'bought-together' && item === undefined)
+  )
+}
+
 /** `similar` starts from its item alone: "more like this" says what it says. */
-function historyFor(request: ParsedRankRequest, events: readonly TrackedEvent[], now: number): HistoryItem[] {
+function historyFor(request: Asked, events: readonly TrackedEvent[], now: number): HistoryItem[] {
   if (request.strategy === 'similar')
     return request.item === undefined ? [] : [{ item: request.item, kind: 'click', at: now }]
   return toHistory(events, 2 * MAX_HISTORY_STEPS)
@@ -180,11 +200,13 @@ function candidateRows(
 
 function excludedRows(
   { model }: Epoch,
-  request: ParsedRankRequest,
+  request: Asked,
   events: readonly TrackedEvent[],
+  slot: Slot,
 ): number[] {
-  const ids = [...request.exclude, ...disliked(events)]
-  if (request.strategy === 'similar' && request.item !== undefined) ids.push(request.item)
+  const ids = [...request.exclude, ...disliked(events), ...(slot.rules.exclude ?? [])]
+  if (request.strategy !== 'for-you' && request.strategy !== 'recent' && request.item !== undefined)
+    ids.push(request.item)
   return ids.flatMap((id) => model.rowOf(id) ?? [])
 }
 
@@ -194,7 +216,7 @@ function excludedRows(
  */
 function deviceList(
   { model }: Epoch,
-  { device, strategy }: ParsedRankRequest,
+  { device, strategy }: Asked,
   history: readonly HistoryItem[],
   { candidates, exclude }: { readonly candidates?: readonly number[]; readonly exclude: readonly number[] },
   ranked: Ranked,
@@ -205,19 +227,6 @@ function deviceList(
   const given = [...new Set(candidates)].filter((row) => !unwanted.has(row))
   const fits = candidates !== undefined && given.length <= MAX_DEVICE_CANDIDATES
   return packDevice(model, weights, fits ? given : ranked.rows, history)
-}
-
-/** Rows → ids with the step that speaks loudest for each; lists that know no visitor give no reasons. */
-function describeItems({ model }: Epoch, ranked: Ranked, steps: readonly HistoryItem[]): RankedItem[] {
-  const reasons = ranked.engine === 'none' ? [] : explain(model, toRows(model, steps), ranked.rows)
-  return ranked.rows.map((row, place) => {
-    const step = steps[reasons[place] ?? -1]
-    return {
-      id: model.ids[row] ?? '',
-      score: ranked.scores[place] ?? null,
-      ...(step !== undefined && { because: { item: step.item, kind: step.kind } }),
-    }
-  })
 }
 
 /** What the page should send next: everything it has seen and everything this read has. */

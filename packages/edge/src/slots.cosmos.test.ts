@@ -1,0 +1,4 @@
+import { startNodeEdge } from './node.ts'
+import { describeSlots } from './slots.contract.ts'
+
+describeSlots(startNodeEdge)
