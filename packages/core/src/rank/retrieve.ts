@@ -34,7 +34,7 @@ const MAX_SCANNED = 500
 
 /**
  * What serving looks at for a list of k: as little as gives the same lists. Chosen on visits held out of training:
- * docs/decisions/0005-neighbours-before-the-scan.md.
+ * docs/decisions/0012-neighbours-before-the-scan.md.
  *
  * @param excluded - how many rows are taken out again
  */

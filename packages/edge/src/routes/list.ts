@@ -44,6 +44,8 @@ export async function getList(deps: AppDeps, c: Context<AppEnv>): Promise<Respon
   const etag = `W/"${epoch.model.epoch}.${epoch.model.delta}-${digest}"`
   const headers = { etag, 'cache-control': CACHE, vary: 'origin, x-attune-key' }
   if (matchesTag(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers)
-  const answer = await epoch.use((held) => rank(deps, held, request, undefined, c.var.trace))
+  background(deps.slots.refresh(c.var.site.id))
+  const slot = deps.slots.of(c.var.site.id, request.slot)
+  const answer = await epoch.use((held) => rank(deps, held, request, undefined, c.var.trace, slot))
   return c.json(answer, 200, headers)
 }
