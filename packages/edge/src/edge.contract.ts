@@ -491,7 +491,7 @@ export function describeEdge(start: StartEdge): void {
     })
     expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).toEqual([
       204,
-      'GET, POST, PUT, OPTIONS',
+      'GET, POST, PUT, DELETE, OPTIONS',
     ])
   })
 
