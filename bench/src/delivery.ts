@@ -29,6 +29,8 @@ const ITEM = /c\d+-\d{4}/g
 
 interface Click {
   readonly item: string
+  /** Which tab: it goes on through reloads and pages, and ends when it is closed, crashed or killed. */
+  readonly page: Page
   /** Read back from where the browser keeps it before anything was done to its tab. */
   queued: boolean
   readonly end: string
@@ -79,7 +81,7 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
       const item = `c${tab.life}-${String(tab.clicks++).padStart(4, '0')}`
       const id = await tab.page.evaluate((name) => press(name), item)
       if (id === undefined) throw new Error(`click ${item}: the page told of no event`)
-      const one: Click = { item, queued: false, end }
+      const one: Click = { item, page: tab.page, queued: false, end }
       clicks.push(one)
       if (check) one.queued = await tab.page.evaluate((event) => isKept(event), id)
     }
@@ -260,6 +262,8 @@ async function judge(
     const again = [...counts.values()].filter((count) => count > 1).length
     return { received, lost: clicks.length - received, duplicated: again }
   }
+  const missing = await world.counter('attune_events_missing_total')
+  const late = await world.counter('attune_events_late_total')
   const result = {
     bench: 'delivery',
     clicked: clicks.length,
@@ -270,7 +274,13 @@ async function judge(
     duplicated: stored.length - known.size,
     out_of_order: disorder.length,
     lost_before_queue: unqueued.length,
-    loss_reported: (await world.counter('attune_events_missing_total')) ?? null,
+    /** Of these, those whose tab told of something later: a number that is missing shows between two others. */
+    loss_detectable: unqueued.filter((click) =>
+      clicks
+        .slice(clicks.indexOf(click) + 1)
+        .some((later) => later.page === click.page && known.has(later.item)),
+    ).length,
+    loss_reported: missing === undefined ? null : missing - (late ?? 0),
     killed: world.killed,
     search_insights: rival('/insights'),
     posthog: rival('/posthog'),
