@@ -102,6 +102,10 @@ test('a rank request passes the schema exactly when the route’s parser takes i
       candidates: fc.array(mostly(item), { maxLength: 20 }),
       k: fc.integer({ min: 1, max: 200 }),
       exclude: fc.array(item, { maxLength: 3 }),
+      filter: fc.oneof(
+        fc.record({ attr: item, lt: fc.oneof(fc.double(), item) }),
+        fc.record({ all: fc.array(fc.record({ attr: item, has: item }), { maxLength: 2 }) }),
+      ),
       recent: fc.constant([]),
       history: fc.constantFrom('full', 'recent'),
       device: fc.boolean(),
