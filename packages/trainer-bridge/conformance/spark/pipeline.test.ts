@@ -216,8 +216,9 @@ test(
       lines.some((line) => line.includes('Started distributed training with 2 executor processes')),
     ).toBe(true)
     const losses = lines.flatMap((line) => progressIn(line) ?? []).filter(({ phase }) => phase === 'rebuild')
-    expect(losses.map(({ iteration }) => iteration)).toEqual([1, 2, 3])
-    expect(losses[2]?.loss).toBeLessThan((losses[0]?.loss ?? 0) - 0.5)
+    // The first line that a process prints is told twice by TorchDistributor.
+    expect([...new Set(losses.map(({ iteration }) => iteration))]).toEqual([1, 2, 3])
+    expect(losses.at(-1)?.loss).toBeLessThan((losses[0]?.loss ?? 0) - 0.5)
 
     // Golden vectors of Python, reproduced by core and by onnxruntime.
     const file = (role: 'golden' | 'encoder' | 'ranker') =>
