@@ -1,3 +1,4 @@
+import { countMissing } from '@attune/core'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -183,6 +184,45 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     expect(items()).toEqual(['sku-1'])
     await open()
     await expect.poll(items).toEqual(['sku-1', 'sku-2'])
+  })
+
+  test('a renderer killed in the task of a click that nothing could keep: the tab goes on, and the edge counts exactly that one as missing', async () => {
+    server.files.set('/forgetful', {
+      type: 'text/html',
+      // In its first life neither database nor localStorage takes anything from then on; later lives click by themselves.
+      text: `<!doctype html><title>shop</title><script>
+        const life = (sessionStorage.life = 1 + Number(sessionStorage.life || 0))
+        const refuse = () => { throw new DOMException('refused', 'QuotaExceededError') }
+        window.break = () => {
+          IDBObjectStore.prototype.put = refuse
+          Object.defineProperty(window, 'localStorage', { value: new Proxy({}, { get: refuse, set: refuse, ownKeys: refuse }) })
+        }
+        if (life > 1) addEventListener('attune:ready', () => document.querySelector('button').click())
+        </script><script async src="/attune.js" data-endpoint="${server.endpoint}" data-site="public-key"></script>
+        <button data-attune-item="tea">tea</button>`,
+    })
+    const page = await open('/forgetful')
+    await page.click('text=tea')
+    await expect.poll(items).toEqual(['tea'])
+    await expect.poll(() => queued(page)).toBe(0)
+    const devtools = await context.newCDPSession(page)
+    const crashed = page.waitForEvent('crash')
+    page
+      .evaluate(() => {
+        ;(window as unknown as { break(): void }).break()
+        document.querySelector('button')?.click()
+        for (;;);
+      })
+      .catch(() => {})
+    await sleep(500)
+    devtools.send('Page.crash').catch(() => {})
+    await crashed
+    devtools.send('Page.reload').catch(() => {})
+    await expect.poll(items).toEqual(['tea', 'tea'])
+    expect(clicks().map((event) => event.seq)).toEqual([1, 3])
+    expect(new Set(clicks().map((event) => event.tab)).size).toBe(1)
+    const counted = server.stored.map((batch) => countMissing(batch.events, batch.after))
+    expect(counted.reduce((sum, { missing, late }) => sum + missing - late, 0)).toBe(1)
   })
 
   test('an answer that is lost is asked for again with the same batch id, also by the next page', async () => {

@@ -32,12 +32,15 @@ export function parseRetryAfter(header: string | null, now: number): number {
 /**
  * Speaks the wire protocol: JSON sent as `text/plain`, as texts are by themselves, with the key in the address, which no browser asks permission for
  * (no preflight) and which `keepalive` carries past the end of a page. Never rejects.
+ *
+ * @param consent - said to an edge that would otherwise go by the browser's Global Privacy Control
  */
 export function createPost(
   endpoint: string,
   site: string,
   fetch: typeof globalThis.fetch,
   now: () => number,
+  consent?: 'granted',
 ): Post {
   return async (path, body, keepalive, signal = AbortSignal.timeout(ANSWER_WITHIN_MS)) => {
     const started = performance.now()
@@ -47,7 +50,7 @@ export function createPost(
         `${endpoint.replace(/\/$/, '')}/v1/${path}?key=${encodeURIComponent(site)}`,
         {
           method: 'POST',
-          body: JSON.stringify(body),
+          body: JSON.stringify({ ...body, consent }),
           credentials: 'omit',
           keepalive,
           signal,

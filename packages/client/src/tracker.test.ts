@@ -204,6 +204,16 @@ test('Retry-After is kept by a second page on the same store; one an hour ahead,
   expect(server.batches).toHaveLength(2)
 })
 
+test("where the page ignores privacy signals it says so to the edge, which goes by the browser's header otherwise", async () => {
+  start().track('click', 'a')
+  start({ privacySignals: 'ignore' }).track('click', 'b')
+  await vi.advanceTimersByTimeAsync(60)
+  expect(server.batches.map((batch) => [batch.events[0]?.item, batch.consent])).toEqual([
+    ['a', undefined],
+    ['b', 'granted'],
+  ])
+})
+
 test('flush() settles when everything is stored', async () => {
   const client = start()
   client.track('click', 'a')

@@ -139,7 +139,7 @@ export function assembleTracker({
     ...signals,
     _kept: kept,
     _queue: createQueue(kept, makeId, report, now),
-    _post: createPost(endpoint, site, fetcher, now),
+    _post: createPost(endpoint, site, fetcher, now, privacySignals === 'ignore' ? 'granted' : undefined),
     _facts: createFactKeeper(kept),
     _now: now,
     _random: random,
