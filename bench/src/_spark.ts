@@ -4,8 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import { parseGolden } from '@attune/core/artifact'
+import { CandidateSet, checkGolden, coreEngine } from '@attune/core/rank'
 import {
   localSubmitter,
+  modelOf,
+  nodeScanner,
+  readArtifact,
+  servingModel,
   sparkTrainer,
   type Submitter,
   type TrainedModel,
@@ -82,6 +88,15 @@ export async function measuredSubmitter(
   }
 }
 
+/** The golden vectors of Python, reproduced by core as an edge does before it serves. */
+async function checkLists(folder: string): Promise<void> {
+  const artifact = await readArtifact(folder)
+  const model = modelOf(artifact)
+  const golden = artifact.files.get(artifact.manifest.files.golden?.sha256 ?? '') ?? new Uint8Array()
+  const serving = servingModel(model, nodeScanner)
+  await checkGolden(serving, parseGolden(golden), coreEngine(model.weights), new CandidateSet())
+}
+
 /** Visits → a model through prepare, train in two processes, and export, as `attune train --trainer spark` does it. */
 export async function trainOnSpark(
   { ids, offsets, rows }: TrainingData,
@@ -97,6 +112,7 @@ export async function trainOnSpark(
     const { submitter, usage } = await measuredSubmitter(sparkHere(), folder)
     const plan = { source: { source: 'visits', input }, work: join(folder, 'work'), ...options }
     const { model } = await sparkTrainer({ submitter, plan }).train()
+    await checkLists(join(folder, 'work', 'artifact'))
     return { model, usage }
   } finally {
     await rm(folder, { recursive: true, force: true })

@@ -44,36 +44,57 @@ def export(options: Namespace) -> dict[str, Any]:
     ids = load_ids(options.input)
     factors = tensors.pop("factors")
     tables = load_tables(options.input, "", len(ids), trained["neighbours"])
-    quantized, scales = quantize_rows(factors)
-    encoder_weights = {name: value for name, value in tensors.items() if name.startswith("enc.")}
-    ranker_weights = {name: value for name, value in tensors.items() if name.startswith("rank.")}
+    encoder = {name: value for name, value in tensors.items() if name.startswith("enc.")}
+    ranker = {name: value for name, value in tensors.items() if name.startswith("rank.")}
+    if load_meta(options.input)["held_out"] > 0:
+        visits = files.read_parquet(files.join(options.input, "held_out"), ["visit", "items"]).sort_by("visit")
+        lines = "\n".join(" ".join(visit) for visit in visits.column("items").to_pylist())
+        files.write_bytes(files.join(options.output, "held-out/train.txt.gz"), gzip.compress(lines.encode()))
+    return write_epoch(options.output, ids, Model(factors, tables, encoder), ranker, trained, options.seed, options.epoch)
+
+
+def write_epoch(
+    folder: str,
+    ids: list[str],
+    model: Model,
+    ranker: dict[str, Any],
+    trained: dict[str, Any],
+    seed: int,
+    epoch: int | None = None,
+) -> dict[str, Any]:
+    """
+    The files of an epoch, and its manifest last, so that one that is there is complete.
+
+    @param trained: `neighbours`, `history_length`, `temperature`, `metrics`, and `through` in milliseconds
+    @raises JobError EXPORT_GOLDEN_TOO_FEW
+    """
     report(phase="export", step="golden")
-    vectors = golden.make_golden(ids, Model(factors, tables, encoder_weights), ranker_weights, options.seed)
+    quantized, scales = quantize_rows(model.factors)
     contents = {
-        "factors": write_safetensors({"factors": factors, "scales": scales, "quantized": quantized}),
-        "tables": write_safetensors(tables._asdict()),
+        "factors": write_safetensors({"factors": model.factors, "scales": scales, "quantized": quantized}),
+        "tables": write_safetensors(model.tables._asdict()),
         "items": _json({"ids": ids}),
-        "weights": write_safetensors(encoder_weights | ranker_weights),
-        "encoder": graphs.encoder_graph(encoder_weights),
-        "ranker": graphs.ranker_graph(ranker_weights, factors.shape[1]),
-        "golden": _json(vectors),
+        "weights": write_safetensors(model.weights | ranker),
+        "encoder": graphs.encoder_graph(model.weights),
+        "ranker": graphs.ranker_graph(ranker, model.factors.shape[1]),
+        "golden": _json(golden.make_golden(ids, model, ranker, seed)),
     }
     listed = {}
     for role, content in contents.items():
         digest = hashlib.sha256(content).hexdigest()
-        files.write_bytes(files.join(options.output, f"files/{digest}"), content)
+        files.write_bytes(files.join(folder, f"files/{digest}"), content)
         listed[role] = {"sha256": digest, "bytes": len(content)}
-    parent = files.newest_epoch(options.output)
-    epoch = options.epoch or (parent or 0) + 1
+    parent = files.newest_epoch(folder)
+    number = epoch or (parent or 0) + 1
     through = datetime.fromtimestamp(trained["through"] / 1_000, UTC)
     manifest = {
         "format": 1,
-        "epoch": epoch,
+        "epoch": number,
         "parent": parent,
         "created": _iso(datetime.now(UTC)),
         "trainer": TRAINER,
         "items": len(ids),
-        "dim": factors.shape[1],
+        "dim": model.factors.shape[1],
         "historyLength": trained["history_length"],
         "neighbours": trained["neighbours"],
         "features": list(FEATURE_NAMES),
@@ -82,13 +103,9 @@ def export(options: Namespace) -> dict[str, Any]:
         "files": listed,
         "gate": {**(trained["metrics"] or {}), "through": _iso(through)},
     }
-    if load_meta(options.input)["held_out"] > 0:
-        visits = files.read_parquet(files.join(options.input, "held_out"), ["visit", "items"]).sort_by("visit")
-        lines = "\n".join(" ".join(visit) for visit in visits.column("items").to_pylist())
-        files.write_bytes(files.join(options.output, "held-out/train.txt.gz"), gzip.compress(lines.encode()))
-    path = files.join(options.output, f"epochs/{epoch}/manifest.json")
+    path = files.join(folder, f"epochs/{number}/manifest.json")
     files.write_bytes(path, json.dumps(manifest, indent=2).encode())
-    report(phase="export", step="done", epoch=epoch, items=len(ids), bytes=sum(map(len, contents.values())))
+    report(phase="export", step="done", epoch=number, items=len(ids), bytes=sum(map(len, contents.values())))
     return manifest
 
 

@@ -26,7 +26,7 @@ from attune_spark import features, files
 from attune_spark.arguments import JobError, fail, report
 from attune_spark.data import Examples, Visits, examples_of, load_meta, load_tables, load_visits
 from attune_spark.encoder import TEMPERATURE
-from attune_spark.features import Model, Retriever, rank_of, score
+from attune_spark.features import SERVED, WIDE, Model, Plan, Retriever, rank_of, score
 from attune_spark.ranker import Samples, fit, join_samples, measure
 from attune_spark.session import pack, start_session
 
@@ -135,7 +135,7 @@ def fit_ranker(spark: SparkSession, options: Namespace, model: Model, cut: int) 
     random = np.random.default_rng([options.seed, 6])
     chosen = np.sort(random.permutation(len(every.target))[:MAX_SAMPLES])
     examples = Examples(every.target[chosen], every.start[chosen])
-    samples, _ = prepare_samples(spark, options, model, held, examples, "samples")
+    samples, _ = prepare_samples(spark, options, model, held, examples, WIDE)
     scale = measure(samples)
     early = np.nonzero(examples.target < split)[0]
     first = fit(samples, early, scale, options.seed)
@@ -143,27 +143,27 @@ def fit_ranker(spark: SparkSession, options: Namespace, model: Model, cut: int) 
     whole = examples_of(held, MAX_HISTORY_STEPS)
     newest = np.nonzero(whole.target >= split)[0][-MAX_MEASURED:]
     measured, encoder_ranks = prepare_samples(
-        spark, options, model, held, Examples(whole.target[newest], whole.start[newest]), "measured"
+        spark, options, model, held, Examples(whole.target[newest], whole.start[newest]), SERVED
     )
     metrics = None if len(newest) == 0 else judge(first, measured, encoder_ranks)
     return fit(samples, np.arange(len(chosen)), scale, options.seed), metrics
 
 
 def prepare_samples(
-    spark: SparkSession, options: Namespace, model: Model, held: Visits, examples: Examples, name: str
+    spark: SparkSession, options: Namespace, model: Model, held: Visits, examples: Examples, plan: Plan
 ) -> tuple[Samples, Any]:
     """Candidates and features of histories, computed by the cluster. @returns them in order, and the encoder's own ranks"""
-    shared = spark.sparkContext.broadcast((model, held, examples))
+    shared = spark.sparkContext.broadcast((model, held, examples, plan))
 
     def work(chunks: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        model, held, examples = shared.value
+        model, held, examples, plan = shared.value
         retriever = Retriever(model)
         for chunk in chunks:
             numbers = chunk.column(0).to_numpy(zero_copy_only=False)
             for at in range(0, len(numbers), 64):
-                yield describe(retriever, held, examples, numbers[at : at + 64])
+                yield describe(retriever, held, examples, numbers[at : at + 64], plan)
 
-    folder = files.join(options.output, f"_{name}")
+    folder = files.join(options.output, "_samples" if plan == WIDE else "_measured")
     slices = max(2, 2 * spark.sparkContext.defaultParallelism)
     numbers = spark.range(0, len(examples.target), 1, slices)
     numbers.mapInArrow(work, SAMPLE_SCHEMA).write.mode("overwrite").parquet(folder)
@@ -181,12 +181,12 @@ def prepare_samples(
     return join_samples(parts), table.column("encoder_rank").to_numpy()
 
 
-def describe(retriever: Retriever, held: Visits, examples: Examples, numbers: Any) -> pa.RecordBatch:
+def describe(retriever: Retriever, held: Visits, examples: Examples, numbers: Any, plan: Plan) -> pa.RecordBatch:
     histories = []
     for start, target in zip(examples.start[numbers], examples.target[numbers], strict=True):
         ages = np.maximum(0, (held.times[target - 1] - held.times[start:target]) / 3_600_000)
         histories.append((held.rows[start:target], held.kinds[start:target], ages))
-    queries, prepared = retriever.prepare(histories)
+    queries, prepared = retriever.prepare(histories, plan)
     wanted = held.rows[examples.target[numbers]]
     scores = queries @ retriever.model.factors.T
     own = scores[np.arange(len(wanted)), wanted]

@@ -1,10 +1,22 @@
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { HISTORY_KINDS } from '@attune/core'
-import { CONTEXT_NAMES, FEATURE_NAMES } from '@attune/core/rank'
+import { parseGolden } from '@attune/core/artifact'
+import {
+  CandidateSet,
+  checkGolden,
+  CONTEXT_NAMES,
+  coreEngine,
+  FEATURE_NAMES,
+  rankerInput,
+} from '@attune/core/rank'
 import { beforeAll, expect, test, type TestContext } from 'vitest'
+import { modelOf, readArtifact } from '../../src/artifact/folder.ts'
+import { nodeScanner } from '../../src/train/node-scanner.ts'
+import { servingModel } from '../../src/train/trained-model.ts'
 import { MAX_PAIR_DISTANCE, UNITS_PER_PAIR } from '../../src/windows.ts'
 import { SPARK, sparkPython } from './python.ts'
 
@@ -25,7 +37,7 @@ async function python(context: TestContext, ...args: string[]): Promise<string> 
   // What failed is on standard output; an error of execFile shows standard error alone.
   const { stdout } = await promisify(execFile)(found.python, args, {
     cwd: SPARK,
-    env: { ...process.env, ...found.env, PYTHONDONTWRITEBYTECODE: '1' },
+    env: { ...process.env, ...found.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONPATH: SPARK },
   }).catch((error: { stdout?: string; stderr?: string }) => {
     throw new Error(`${args.join(' ')}: ${error.stdout ?? ''}${error.stderr ?? ''}`)
   })
@@ -53,6 +65,43 @@ test('features, kinds and pairs have the names, order and bounds of the TypeScri
   const names: unknown = JSON.parse(await python(context, '-c', program))
   expect(names).toEqual([FEATURE_NAMES, CONTEXT_NAMES, HISTORY_KINDS, MAX_PAIR_DISTANCE, UNITS_PER_PAIR])
 })
+
+test('candidates, features and scores of Python are core’s: an epoch of 3,000 random items passes its golden vectors', async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'attune-random-'))
+  try {
+    await python(context, join('tests', 'random_artifact.py'), folder)
+    const artifact = await readArtifact(folder)
+    const model = modelOf(artifact)
+    const bytes = artifact.files.get(artifact.manifest.files.golden?.sha256 ?? '') ?? new Uint8Array()
+    const golden = parseGolden(bytes)
+    expect(golden.rank.map(({ top }) => top.length).filter((length) => length < 10)).toEqual([])
+    const serving = servingModel(model, nodeScanner)
+    await checkGolden(serving, golden, coreEngine(model.weights), new CandidateSet())
+    // The rest of a vector of the ranker is core's too: which candidates, in which order, with which features.
+    const { context: told, ...vector } = golden.ranker[0] ?? {
+      context: [],
+      candidates: [],
+      items: [],
+      features: [],
+    }
+    const rows = vector.items.map((id) => serving.rowOf(id) ?? -1)
+    const history = { rows, kinds: rows.map(() => 0), ages: rows.map(() => 0), visitStart: 0 }
+    const candidates = vector.candidates.map((id) => serving.rowOf(id) ?? -1)
+    const input = await rankerInput(
+      serving,
+      history,
+      coreEngine(model.weights),
+      candidates,
+      [],
+      new CandidateSet(),
+    )
+    expect(Array.from(input.context)).toEqual(told.map((value) => expect.closeTo(value, 5) as number))
+    const features = Array.from(input.features)
+    expect(features).toEqual(vector.features.flat().map((value) => expect.closeTo(value, 4) as number))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}, 120_000)
 
 test('every package of the tests is pinned', async () => {
   const lines = (await readFile(join(SPARK, 'tests', 'requirements.txt'), 'utf8')).split('\n')

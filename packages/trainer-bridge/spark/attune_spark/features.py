@@ -32,12 +32,26 @@ FEATURES, CONTEXT = len(FEATURE_NAMES), len(CONTEXT_NAMES)
 INPUTS = 2 + FEATURES
 RANKER_INPUT = INPUTS + CONTEXT
 NEIGHBOUR_STEPS = 5
-SCAN_KEPT = 200
-POPULAR_ADDED = 50
 MAX_RETRIEVED = 600
 POPULAR_KEPT = 500
 
 _DECAYS = np.exp(-np.arange(NEIGHBOUR_STEPS) / 2)
+
+
+class Plan(NamedTuple):
+    """How wide retrieval looks; packages/core/src/rank/retrieve.ts."""
+
+    # Neighbours taken of each of the last steps, newest first.
+    neighbours: tuple[int, ...]
+    # The catalogue is scanned when there are fewer neighbours than this.
+    enough: int
+    scanned: int
+    popular: int
+
+
+# What the ranker is trained on, and what serving looks at for lists of up to 40.
+WIDE = Plan((MAX_RETRIEVED,) * NEIGHBOUR_STEPS, 1 << 30, 200, 50)
+SERVED = Plan((100, 60, 40, 30, 20), 100, 50, 20)
 
 
 class Model(NamedTuple):
@@ -106,28 +120,27 @@ class Retriever:
         self.popular = popular_rows(model.tables)
         self._place = np.full(len(model.factors), -1, np.int64)
 
-    def prepare(self, histories: list[tuple[Array, Array, Array]]) -> tuple[Array, list[Prepared]]:
+    def prepare(self, histories: list[tuple[Array, Array, Array]], plan: Plan) -> tuple[Array, list[Prepared]]:
         """@returns queries [B, d] and what goes with them; a history is one visit, at least one step"""
         queries = encode_queries(self.model, histories)
         scores = queries @ self.model.factors.T
-        kept = min(SCAN_KEPT, scores.shape[1])
+        kept = min(plan.scanned, scores.shape[1])
         nearest = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
         prepared = []
         for number, (rows, _, _) in enumerate(histories):
-            chosen = self._candidates(rows, nearest[number])
+            chosen = self._candidates(rows, nearest[number], plan)
             prepared.append(self._describe(rows, chosen, scores[number, chosen]))
         return queries, prepared
 
-    def _candidates(self, steps: Array, nearest: Array) -> Array:
+    def _candidates(self, steps: Array, nearest: Array, plan: Plan) -> Array:
         tables = self.model.tables
-        neighbours = [tables.sr_items[step] for step in steps[: -NEIGHBOUR_STEPS - 1 : -1]]
-        found = np.concatenate([steps[::-1], nearest, *(row[row != NO_ITEM] for row in neighbours)]).astype(np.int64)
-        _, first = np.unique(found, return_index=True)
-        # What fills the list up is cut off; the visit and the scan never are.
-        ordered = found[np.sort(first)][:MAX_RETRIEVED]
-        popular = self.popular[:POPULAR_ADDED]
-        popular = popular[~np.isin(popular, ordered)][: MAX_RETRIEVED - len(ordered)]
-        return np.concatenate([ordered, popular])
+        own = _distinct(steps[::-1].astype(np.int64))
+        recent = steps[: -NEIGHBOUR_STEPS - 1 : -1]
+        rows = [tables.sr_items[step][:kept] for step, kept in zip(recent, plan.neighbours, strict=False)]
+        found = _distinct(np.concatenate([own, *(row[row != NO_ITEM] for row in rows)]).astype(np.int64))[:MAX_RETRIEVED]
+        if len(found) - len(own) < plan.enough:
+            found = _distinct(np.concatenate([found, nearest]))[:MAX_RETRIEVED]
+        return _distinct(np.concatenate([found, self.popular[: plan.popular]]))[:MAX_RETRIEVED]
 
     def _describe(self, steps: Array, rows: Array, cosines: Array) -> Prepared:
         tables, factors, place = self.model.tables, self.model.factors, self._place
@@ -174,6 +187,13 @@ class Retriever:
         return Prepared(rows, cosines.astype(np.float32), features, context)
 
 
+def _distinct(rows: Array) -> Array:
+    """Each row once, where it comes first."""
+    _, first = np.unique(rows, return_index=True)
+    result: Array = rows[np.sort(first)]
+    return result
+
+
 def _spread(probability: Array) -> Array:
     result: Array = np.log1p(probability * 1_000)
     return result
@@ -197,4 +217,4 @@ def rank_of(scores: Array, place: int) -> int:
     return int(before.sum())
 
 
-__all__ = ["Any", "Model", "Prepared", "Retriever", "rank_of", "score"]
+__all__ = ["SERVED", "WIDE", "Any", "Model", "Plan", "Prepared", "Retriever", "rank_of", "score"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from attune_spark.arguments import JobError
 from attune_spark.data import NO_ITEM, Array
-from attune_spark.features import Model, Retriever, encode_queries, score
+from attune_spark.features import SERVED, WIDE, Model, Retriever, encode_queries, score
 from attune_spark.history import HISTORY_KINDS
 
 VECTORS = 8
@@ -61,7 +61,7 @@ def make_golden(ids: list[str], model: Model, ranker: dict[str, Array], seed: in
                 "query": encode_queries(model, [(rows, kinds, ages)])[0].tolist(),
             }
         )
-        _, [prepared] = retriever.prepare([plain])
+        _, [prepared] = retriever.prepare([plain], WIDE)
         few = prepared.first(RANKER_CANDIDATES)
         scored.append(
             {
@@ -72,7 +72,7 @@ def make_golden(ids: list[str], model: Model, ranker: dict[str, Array], seed: in
                 "scores": score(ranker, few).tolist(),
             }
         )
-        _, [whole] = retriever.prepare([(rows, kinds, ages)])
+        _, [whole] = retriever.prepare([(rows, kinds, ages)], SERVED)
         top = clear_top(whole.rows, score(ranker, whole))
         history = [
             {"item": item, "kind": int(kind), "age": float(age)} for item, kind, age in zip(items, kinds, ages, strict=True)
