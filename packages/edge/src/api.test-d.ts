@@ -29,6 +29,8 @@ export async function typed(): Promise<void> {
   if (item.ok) yes<Equal<Awaited<ReturnType<typeof item.json>>['updated'], number>>()
 
   await api.v1.items.$put({ json: { items: [{ id: 'sku-1', deleted: true }] } })
+  const slot = await api.v1.slots[':slot'].$delete({ param: { slot: 'home' } })
+  if (slot.ok) yes<Equal<Awaited<ReturnType<typeof slot.json>>['deleted'], boolean>>()
   // @ts-expect-error a slot is required
   await api.v1.rank.$post({ json: { k: 4 } })
   // @ts-expect-error there is no such strategy

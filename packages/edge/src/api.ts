@@ -8,11 +8,13 @@ import type {
   Strategy,
   VisitorResponse,
 } from '@attune/core'
+import type { SlotRules } from '@attune/core/rules'
 import { hc, type ClientRequestOptions } from 'hono/client'
 import type { Hono } from 'hono'
 import type { AppEnv } from './app.ts'
 import type { ItemChange, ItemResponse, ItemsResponse } from './schema/items.ts'
 import type { Acknowledged, HealthResponse, ReadyResponse } from './schema/models.ts'
+import type { DeletedSlotResponse, SlotResponse } from './schema/slots.ts'
 import type { DeleteResponse, ExportResponse, IdentifyRequest, VisitorRequest } from './schema/visitors.ts'
 
 // The API as types: what Hono's client makes its methods of. The schemas that answers are checked against in tests are
@@ -41,6 +43,12 @@ interface ListQuery {
   key?: string
 }
 
+/** The site may be left out where there is one. */
+interface SlotOf {
+  param: { slot: string }
+  query?: { site?: string }
+}
+
 /** Routes of the edge by path and method. Bytes (files, manifests, deltas) are for `fetch`. */
 export type ApiSchema = {
   '/v1/events': PageRoute<EventsRequest, EventsResponse, 202>
@@ -53,6 +61,11 @@ export type ApiSchema = {
   '/v1/visitors/delete': PageRoute<VisitorRequest, DeleteResponse, 200>
   '/v1/items': { $put: Route<{ json: { items: readonly ItemChange[] } }, ItemsResponse, 200> }
   '/v1/items/:id': { $get: Route<{ param: { id: string } }, ItemResponse, 200> }
+  '/v1/slots/:slot': {
+    $put: Route<SlotOf & { json: SlotRules }, SlotResponse, 200>
+    $get: Route<SlotOf, SlotResponse, 200>
+    $delete: Route<SlotOf, DeletedSlotResponse, 200>
+  }
   '/v1/models/:epoch/activate': { $post: Route<{ param: { epoch: string } }, Acknowledged, 200> }
   '/v1/models/rollback': { $post: Route<object, Acknowledged, 200> }
   '/v1/models': { $get: Route<object, ModelsResponse, 200> }
