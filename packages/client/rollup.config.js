@@ -67,7 +67,12 @@ const warn = (warning) => {
 /** @type {import('rollup').RollupOptions[]} */
 export default [
   {
-    input: { index: 'src/index.ts', react: 'src/react.ts', 'on-device': 'src/on-device.ts' },
+    input: {
+      index: 'src/index.ts',
+      react: 'src/react.ts',
+      'on-device': 'src/on-device.ts',
+      testing: 'src/testing.ts',
+    },
     external: ['react'],
     plugins: [...plugins, terser({ ...smallest, module: true })],
     output: {
