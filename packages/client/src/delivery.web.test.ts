@@ -225,6 +225,24 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     expect(counted.reduce((sum, { missing, late }) => sum + missing - late, 0)).toBe(1)
   })
 
+  test('the page has used up the 64 KB of keepalive that all of it shares: the click goes without, once', async () => {
+    let release = (): void => {}
+    const held = new Promise<void>((resolve) => (release = resolve))
+    server.fault = async (path) => (path === '/v1/hold' ? void (await held) : undefined)
+    const page = await open()
+    await page.evaluate(() => {
+      fetch('/v1/hold', { method: 'POST', keepalive: true, body: 'x'.repeat(65_500) }).catch(() => {})
+    })
+    await expect.poll(() => server.methods).toContain('POST /v1/hold')
+    await page.click('text=buy 3')
+    await expect.poll(items).toEqual(['sku-3'])
+    expect(server.attempts).toHaveLength(1)
+    expect(await page.evaluate(() => (window as unknown as { problems: string[] }).problems)).toEqual([
+      'DELIVERY_DELAYED',
+    ])
+    release()
+  })
+
   test('an answer that is lost is asked for again with the same batch id, also by the next page', async () => {
     let lost = 0
     server.fault = (path) => (path === '/v1/events' && lost++ < 2 ? 'cut-after' : undefined)
