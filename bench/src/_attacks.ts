@@ -9,7 +9,7 @@ import type { House } from './_loop.ts'
 
 export interface Attack {
   readonly name: string
-  /** Status and code that refuse it. */
+  /** Status and code that refuse it; `or` between several. */
   readonly expected: string
   /** @returns what came back, as `expected` is written */
   readonly run: () => Promise<string>
@@ -17,6 +17,8 @@ export interface Attack {
 
 const SLOW_MS = 25_000
 const LARGE_BYTES = 10_000_000
+/** On a machine so busy that 10 MB take longer than 15 s, the time is what refuses them. */
+const LARGE = '413 BODY_TOO_LARGE or 408 BODY_TIMEOUT'
 
 /** @param handle - a good visitor handle of the site; @param foreign - one of another site */
 export function attacksOn(url: string, house: House, handle: string, foreign: string): readonly Attack[] {
@@ -111,8 +113,8 @@ export function attacksOn(url: string, house: House, handle: string, foreign: st
     refused('nesting 100,000 deep', '413 BODY_TOO_LARGE', () =>
       page('/v1/events', `${'['.repeat(100_000)}${']'.repeat(100_000)}`),
     ),
-    refused('10 MB of events', '413 BODY_TOO_LARGE', () => page('/v1/events', ' '.repeat(LARGE_BYTES))),
-    refused('10 MB of rank', '413 BODY_TOO_LARGE', () => page('/v1/rank', ' '.repeat(LARGE_BYTES))),
+    refused('10 MB of events', LARGE, () => page('/v1/events', ' '.repeat(LARGE_BYTES))),
+    refused('10 MB of rank', LARGE, () => page('/v1/rank', ' '.repeat(LARGE_BYTES))),
     refused('a body of one byte a second', '408 BODY_TIMEOUT', () => slowBody(url, siteKey)),
   ]
 }
