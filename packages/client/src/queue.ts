@@ -34,6 +34,8 @@ export function createQueue(kept: Kept, makeId: () => string, report: Report, no
   /** This tab's events since `next` was asked. */
   let own: readonly TrackedEvent[] = []
 
+  let written: Promise<void> | undefined
+
   const batches = () => kept._all('b:') as Promise<Batch[]>
   const open = () => kept._all('e:') as Promise<TrackedEvent[]>
 
@@ -54,13 +56,16 @@ export function createQueue(kept: Kept, makeId: () => string, report: Report, no
       report('QUEUE_FULL', `${surplus.length} events given up`)
       await kept._put(surplus.map((event) => [`e:${event.id}`]))
     }
-    return claim(all)
+    const batch = claim(all)
+    // Sent only when it is kept: a page that crashed in between would leave its events to be made another batch.
+    await written
+    return batch
   }
 
   function claim(from: readonly TrackedEvent[]): Batch | undefined {
     if (!from[0]) return undefined
     const batch = { id: makeId(), events: from.slice(0, batchLength(from)) }
-    void kept._put(claimed(batch))
+    written = kept._put(claimed(batch))
     return batch
   }
 
