@@ -151,11 +151,13 @@ module cosmos 'cosmos.bicep' = {
     otherMaxRu: otherMaxRu
     otherFixedRu: otherFixedRu
     vaultName: vault.outputs.name
-    readers: [
+    // Synapse's linked service reads as the workspace itself.
+    readers: concat([
       identities.outputs.bridgePrincipalId
       identities.outputs.trainingPrincipalId
-      identities.outputs.scalerPrincipalId
-    ]
+    ], spark == 'synapse' ? [
+      synapse!.outputs.principalId
+    ] : [])
     writers: [
       identities.outputs.edgePrincipalId
     ]

@@ -84,3 +84,4 @@ resource mayWrite 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 output url string = workspace.properties.connectivityEndpoints.dev
 output poolName string = pool.name
+output principalId string = workspace.identity.principalId
