@@ -62,7 +62,8 @@ const NEVER_RUN = /^(@typescript\+|typescript@|undici-types@|@azure\+msal-browse
 async function prune(root: string): Promise<void> {
   for (const entry of await entriesOf(root)) {
     const inOrt = entry.parent.endsWith('onnxruntime-web/dist')
-    const own = /^(src|kernels|conformance|spark)$/.test(entry.name) && /(^|@attune\/[a-z-]+)$/.test(entry.parent)
+    const own =
+      /^(src|kernels|conformance|spark)$/.test(entry.name) && /(^|@attune\/[a-z-]+)$/.test(entry.parent)
     const types = /^@types(\+|$)/.test(entry.name) && entry.directory
     const unused = NEVER_RUN.test(entry.name) && entry.parent.endsWith('node_modules/.pnpm')
     const noise =
