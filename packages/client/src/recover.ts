@@ -1,5 +1,6 @@
 import type { TrackedEvent } from '@attune/core'
 import type { added, Batch, claimed } from './batch.ts'
+import { attempt } from './store/attempt.ts'
 import type { Kept } from './store/kept.ts'
 import type { Pair } from './store/key-value.ts'
 
@@ -24,17 +25,20 @@ export async function recover(
   add: typeof added,
   claim: typeof claimed,
 ): Promise<void> {
+  /** What each page left, as it was read. */
+  const read = new Map<string, string>()
   const adopted: Pair[] = []
   for (const key of keys) {
     try {
-      const [at, left] = JSON.parse(localStorage[key] as string) as [number, Pair[]]
+      const text = localStorage[key] as string
+      const [at, left] = JSON.parse(text) as [number, Pair[]]
       // A clock that was put back must not keep them for ever.
       const abandoned = Math.abs(now - at) >= ABANDONED_AFTER_MS
-      if (abandoned) delete localStorage[key]
+      if (abandoned) read.set(key, text)
       for (const pair of left) {
         const [name] = pair
         // A batch goes by its own id whoever sends it. If it waited, its events would be made another one meanwhile.
-        if (abandoned || (name.startsWith('b:') && !known.has(name))) adopted.push(pair)
+        if (name.startsWith('b:') ? !known.has(name) : abandoned) adopted.push(pair)
         known.add(name)
       }
     } catch {
@@ -49,4 +53,9 @@ export async function recover(
       if ((await recent()).every(({ id }) => id !== event.id)) await kept._put(add([event]))
     }
   }
+  // Not before: this page may end here too. A page that was only slow has written something newer, which stays.
+  for (const [key, text] of read)
+    attempt(() => {
+      if (localStorage[key] === text) delete localStorage[key]
+    })
 }

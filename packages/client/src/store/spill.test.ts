@@ -85,6 +85,38 @@ test('a batch that was sent as its page went keeps its id, and is taken over at 
   expect(await items(other)).toBeUndefined()
 })
 
+test('clicks of two pages that ended are not lost when the page that takes them over ends too, before it has written them', async () => {
+  const shared = createMemoryStore()
+  const stuck = { ...shared, put: never }
+  page('a', stuck)._add([click(1), click(2)])
+  page('b', stuck)._add([click(3)])
+  time += 3_000
+  // Reads, and writes nothing any more.
+  const ending = page('c', stuck)
+  void ending._next()
+  await vi.waitFor(() => expect(Object.keys(localStorage)).toContain('attune-site:c'))
+  time += 3_000
+  const last = page('d', shared)
+  expect(await items(last)).toEqual(['sku-1', 'sku-2', 'sku-3'])
+  expect(Object.keys(localStorage)).toEqual([])
+})
+
+test('what a page that was only slow has written while its older clicks were taken over stays', async () => {
+  const shared = createMemoryStore()
+  const slow = page('a', { ...shared, put: never })
+  slow._add([click(1)])
+  time += 3_000
+  const other = page('b', {
+    ...shared,
+    async put(pairs) {
+      if (pairs.some(([key]) => key === 'e:id-1')) slow._add([click(2)])
+      await shared.put(pairs)
+    },
+  })
+  expect(await items(other)).toEqual(['sku-1'])
+  expect(JSON.stringify(localStorage)).toContain('sku-2')
+})
+
 test('nothing stays once the database has confirmed, and impressions are never put there', async () => {
   const store = page('a', createMemoryStore())
   store._add([click(1), { ...click(2), kind: 'impression' }])
