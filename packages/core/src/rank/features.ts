@@ -121,12 +121,13 @@ export function computeFeatures(
   for (let place = 0; place < n; place++) {
     const row = rows[place]!
     const at = place * FEATURES
-    out[at + 2] = spread(out[at + 2]!)
+    // Most candidates are no neighbours and were not seen, and the logarithm of 1 is 0.
+    if (out[at + 2] !== 0) out[at + 2] = spread(out[at + 2]!)
     const logPopularity = Math.log1p(popularity[row]!)
     out[at + 3] = logPopularity
     out[at + 4] = Math.log1p(trend[row]!) - logPopularity
     if (row === last) out[at + 5] = 1
-    out[at + 8] = Math.log1p(out[at + 8]!)
+    if (out[at + 8] !== 0) out[at + 8] = Math.log1p(out[at + 8]!)
     let best = cosines[place * used]!
     out[at + 9] = best
     for (let back = 1; back < used; back++) best = Math.max(best, cosines[place * used + back]!)

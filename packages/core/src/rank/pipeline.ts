@@ -150,9 +150,10 @@ export async function rankHistory(
   const { boost } = query
   const boosted = boost === undefined ? scores : scores.map((value, place) => value + boost(rows[place]!))
   const best = topK(boosted, query.keep ?? query.k)
+  const places = [...best]
   return {
-    rows: Array.from(best, (place) => rows[place]!),
-    scores: Array.from(best, (place) => boosted[place]!),
+    rows: places.map((place) => rows[place]!),
+    scores: places.map((place) => boosted[place]!),
     delta,
     engine: engine.name,
     considered: count,

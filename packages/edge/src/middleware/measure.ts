@@ -13,7 +13,7 @@ export function measure({
   return async (c, next) => {
     const trace = telemetry.begin(c.req.header('traceparent'))
     c.set('trace', trace)
-    trace.note({ 'attune.request_id': c.var.requestId })
+    trace.note({ 'attune.request_id': c.get('requestId') })
     await next()
     trace.end()
     const route = routePath(c, -1)
@@ -26,7 +26,7 @@ export function measure({
     if (error instanceof RateLimitError) metrics.count('attune_rate_limited_total', { by: error.scope })
     if (error instanceof CosmosError) metrics.count('attune_cosmos_errors_total', { code: error.code })
     const code = error instanceof CodedError ? error.code : error === undefined ? undefined : 'INTERNAL'
-    c.var.log('debug', 'answered', { status, ms: Math.round(trace.duration * 1_000) / 1_000, code })
+    c.get('log')('debug', 'answered', { status, ms: Math.round(trace.duration * 1_000) / 1_000, code })
     telemetry.finish(
       { trace, method: c.req.method, route, status, ...(code !== undefined && { error: code }) },
       (work) => {

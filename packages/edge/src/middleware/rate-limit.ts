@@ -137,8 +137,9 @@ export function limitKeyAndAddress({
   return async (c, next) => {
     const address = addressOf(c)
     if (address !== undefined) limiter.take('address', address)
-    limiter.take('key', c.var.site.id)
-    quotas.take(c.var.site.id)
+    const { id } = c.get('site')
+    limiter.take('key', id)
+    quotas.take(id)
     await next()
     c.executionCtx.waitUntil(Promise.all([limiter.settle(), quotas.settle()]))
   }

@@ -10,11 +10,12 @@ import { parseRank } from './parse-rank.ts'
 
 /** `POST /v1/rank`. What keeps the model new happens behind the answer. */
 export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
-  const { trace } = c.var
+  // One by one: `c.var` copies all of them.
+  const trace = c.get('trace')
   trace.enter('parse')
   const body = await readJsonObject(c, MAX_RANK_BYTES, 'RANK_MALFORMED')
   const request = parseRank(body, deps.now())
-  const { site } = c.var
+  const site = c.get('site')
   const handle = consentOf(c, body, 'RANK_MALFORMED') === 'granted' ? request.visitor : undefined
   const id = handle === undefined ? undefined : await deps.visitors.verify(site.id, handle)
   if (id !== undefined) deps.limiter.take('visitor', id)
@@ -30,8 +31,6 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   if (visitor !== undefined) deps.decisions.shown(visitor, site.id, answer, background)
   deps.activity.listed(answer.slot, answer.fresh)
   deps.activity.share(background)
-  background(deps.models.refresh())
-  background(deps.regions.refresh())
-  background(deps.slots.refresh(site.id))
+  background(Promise.all([deps.models.refresh(), deps.regions.refresh(), deps.slots.refresh(site.id)]))
   return c.json(answer)
 }

@@ -33,30 +33,25 @@ export function encoderOnnx(weights: EncoderWeights): Uint8Array {
       floats('strength', [strength.length], strength),
       floats('minus_decay', [1], Float32Array.of(-decay)),
       floats('smallest_norm', [1], Float32Array.of(1e-12)),
-      longs('newest', [], [length - 1]),
-      longs('axis_1', [1], [1]),
-      longs('axis_2', [1], [2]),
+      longs('newest', [1], [length - 1]),
+      longs('axis_0', [1], [0]),
     ],
     node: [
-      node('Add', ['history', 'position'], 'x'),
-      node('Gather', ['history', 'newest'], 'last', [int('axis', 1)]),
-      node('MatMul', ['x', 'w1'], 'w1_x'),
-      node('MatMul', ['last', 'w2'], 'w2_last'),
-      node('Add', ['w2_last', 'bias'], 'gate_flat'),
-      node('Unsqueeze', ['gate_flat', 'axis_1'], 'gate'),
-      node('Add', ['w1_x', 'gate'], 'u'),
+      node('Squeeze', ['history', 'axis_0'], 'steps'),
+      node('Add', ['steps', 'position'], 'x'),
+      node('Gather', ['steps', 'newest'], 'last', [int('axis', 0)]),
+      node('Gemm', ['last', 'w2', 'bias'], 'gate'),
+      node('Gemm', ['x', 'w1', 'gate'], 'u'),
       node('Sigmoid', ['u'], 'sigmoid_u'),
       node('MatMul', ['sigmoid_u', 'v'], 'attention_column'),
-      node('Squeeze', ['attention_column', 'axis_2'], 'attention'),
+      node('Transpose', ['attention_column'], 'attention', [ints('perm', [1, 0])]),
       node('Gather', ['strength', 'kind'], 'step_strength', [int('axis', 0)]),
       node('Mul', ['mask', 'step_strength'], 'masked_strength'),
       node('Mul', ['age', 'minus_decay'], 'minus_decayed_age'),
       node('Exp', ['minus_decayed_age'], 'freshness'),
       node('Mul', ['masked_strength', 'freshness'], 'step_weight'),
       node('Mul', ['step_weight', 'attention'], 'w'),
-      node('Unsqueeze', ['w', 'axis_1'], 'w_row'),
-      node('MatMul', ['w_row', 'x'], 'pooled_row'),
-      node('Squeeze', ['pooled_row', 'axis_1'], 'pooled'),
+      node('MatMul', ['w', 'x'], 'pooled'),
       node('Concat', ['pooled', 'last'], 'pooled_and_last', [int('axis', 1)]),
       node('MatMul', ['pooled_and_last', 'w3'], 'h'),
       node('ReduceL2', ['h'], 'norm', [ints('axes', [1]), int('keepdims', 1)]),
@@ -73,8 +68,8 @@ export function encoderOnnx(weights: EncoderWeights): Uint8Array {
  * @see docs/artifact-format.md, "Ranker"
  */
 export function rankerOnnx(weights: RankerWeights, dim: number): Uint8Array {
-  const { mean, inverseStd, linear, hidden, hiddenBias, out } = weights
-  const units = hiddenBias.length
+  const { weights: folded, bias, out, width } = foldedRanker(weights)
+  const part = (from: number, rows: number): Float32Array => folded.slice(from * width, (from + rows) * width)
   return model('attune-ranker', {
     input: [
       value('query', FLOAT, [1, dim]),
@@ -84,34 +79,55 @@ export function rankerOnnx(weights: RankerWeights, dim: number): Uint8Array {
     ],
     output: [value('scores', FLOAT, ['n'])],
     initializer: [
-      floats('mean', [RANKER_INPUT], mean),
-      floats('inverse_std', [RANKER_INPUT], inverseStd),
-      floats('linear', [RANKER_INPUT, 1], linear),
-      floats('hidden', [RANKER_INPUT, units], transposed(hidden, units, RANKER_INPUT)),
-      floats('hidden_bias', [units], hiddenBias),
-      floats('out', [units, 1], out),
+      floats('of_candidate', [1 + FEATURES, width], part(0, 1 + FEATURES)),
+      floats('of_request', [1 + CONTEXT, width], part(1 + FEATURES, 1 + CONTEXT)),
+      floats('bias', [width], bias),
+      floats('out', [width, 1], out),
       longs('axis_1', [1], [1]),
     ],
     node: [
       node('Transpose', ['query'], 'query_column', [ints('perm', [1, 0])]),
       node('MatMul', ['candidates', 'query_column'], 'cosine'),
       node('ReduceMax', ['cosine'], 'best', [ints('axes', [0]), int('keepdims', 1)]),
-      node('Sub', ['cosine', 'best'], 'gap'),
-      // [1,c] with the shape [n,1] broadcasts to [n,c].
-      node('Shape', ['cosine'], 'column_shape'),
-      node('Expand', ['context', 'column_shape'], 'context_rows'),
-      node('Concat', ['cosine', 'gap', 'features', 'context_rows'], 'raw', [int('axis', 1)]),
-      node('Sub', ['raw', 'mean'], 'centred'),
-      node('Mul', ['centred', 'inverse_std'], 'z'),
-      node('MatMul', ['z', 'linear'], 'linear_score'),
-      node('MatMul', ['z', 'hidden'], 'hidden_raw'),
-      node('Add', ['hidden_raw', 'hidden_bias'], 'hidden_biased'),
-      node('Relu', ['hidden_biased'], 'hidden_active'),
-      node('MatMul', ['hidden_active', 'out'], 'hidden_score'),
-      node('Add', ['linear_score', 'hidden_score'], 'score_column'),
+      node('Concat', ['best', 'context'], 'request', [int('axis', 1)]),
+      node('Gemm', ['request', 'of_request', 'bias'], 'same_for_all'),
+      node('Concat', ['cosine', 'features'], 'candidate', [int('axis', 1)]),
+      node('Gemm', ['candidate', 'of_candidate', 'same_for_all'], 'hidden'),
+      node('Relu', ['hidden'], 'hidden_active'),
+      node('MatMul', ['hidden_active', 'out'], 'score_column'),
       node('Squeeze', ['score_column', 'axis_1'], 'scores'),
     ],
   })
+}
+
+/**
+ * The ranker's layers as the graph has them, with fewer steps over every candidate: what standardises is part of the
+ * weights, what is the same for all candidates apart, and the linear score l two more units, as l = relu(l) − relu(−l).
+ *
+ * @returns weights `[1 + f + 1 + c, width]` of the cosine, the features, the best cosine and the context
+ */
+function foldedRanker({ mean, inverseStd, linear, hidden, hiddenBias, out }: RankerWeights): {
+  weights: Float32Array
+  bias: Float32Array
+  out: Float32Array
+  width: number
+} {
+  const units = hiddenBias.length
+  const width = units + 2
+  const bias = Float64Array.of(...hiddenBias, 0, 0)
+  // Input j of unit u; the last two are the linear score and its negative.
+  const of = (j: number, u: number): number =>
+    inverseStd[j]! * (u < units ? hidden[u * RANKER_INPUT + j]! : (u === units ? 1 : -1) * linear[j]!)
+  const weights = new Float32Array((2 + FEATURES + CONTEXT) * width)
+  for (let u = 0; u < width; u++) {
+    for (let j = 0; j < RANKER_INPUT; j++) bias[u]! -= mean[j]! * of(j, u)
+    // The gap is the cosine less the best one.
+    weights[u] = of(0, u) + of(1, u)
+    for (let f = 0; f < FEATURES; f++) weights[(1 + f) * width + u] = of(2 + f, u)
+    weights[(1 + FEATURES) * width + u] = -of(1, u)
+    for (let c = 0; c < CONTEXT; c++) weights[(2 + FEATURES + c) * width + u] = of(2 + FEATURES + c, u)
+  }
+  return { weights, bias: Float32Array.from(bias), out: Float32Array.of(...out, 1, -1), width }
 }
 
 function model(name: string, graph: Omit<onnx.IGraphProto, 'name'>): Uint8Array {
