@@ -217,18 +217,40 @@ export function dots(
   out: usize,
 ): void {
   const width = <usize>dim << 2
+  let to = out
   for (let place = 0; place < count; place++) {
     const row = factors + <usize>load<u32>(rows + (place << 2)) * width
-    for (let index = 0; index < many; index++) {
+    let index = 0
+    // Two vectors at a time: sums of one wait for each other, those of two do not.
+    for (; index + 1 < many; index += 2) {
+      const one = vectors + <usize>index * width
+      const two = one + width
+      let sum = f32x4.splat(0)
+      let other = f32x4.splat(0)
+      for (let c: usize = 0; c < width; c += 16) {
+        const values = v128.load(row + c)
+        sum = f32x4.add(sum, f32x4.mul(values, v128.load(one + c)))
+        other = f32x4.add(other, f32x4.mul(values, v128.load(two + c)))
+      }
+      store<f32>(to, total(sum))
+      store<f32>(to, total(other), 4)
+      to += 8
+    }
+    if (index < many) {
       const vector = vectors + <usize>index * width
       let sum = f32x4.splat(0)
       for (let c: usize = 0; c < width; c += 16) {
         sum = f32x4.add(sum, f32x4.mul(v128.load(row + c), v128.load(vector + c)))
       }
-      store<f32>(
-        out + ((place * many + index) << 2),
-        f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3),
-      )
+      store<f32>(to, total(sum))
+      to += 4
     }
   }
+}
+
+@inline
+function total(sum: v128): f32 {
+  return (
+    f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3)
+  )
 }
