@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import type { AppEnv } from '../app.ts'
 import { EdgeError, type EdgeErrorCode } from '../error.ts'
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
 const BODY_TIMEOUT_MS = 15_000
 /** Read and thrown away of a body that is too large: a caller who is still sending cannot read why it was refused. */
 const MAX_DRAINED_BYTES = 16_000_000
@@ -83,7 +84,7 @@ export async function readJsonObject(
   const bytes = await readBytes(c, limit)
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    value = JSON.parse(UTF8.decode(bytes))
   } catch (cause) {
     throw new EdgeError(code, `body: expected JSON, received ${bytes.length} bytes that do not parse`, {
       cause,
