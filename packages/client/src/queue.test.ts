@@ -2,6 +2,7 @@ import type { TrackedEvent } from '@attune/core'
 import { beforeEach, expect, test } from 'vitest'
 import { createSignals } from './emitter.ts'
 import { createQueue, type Queue } from './queue.ts'
+import { recent } from './recent.ts'
 import { createKept } from './store/kept.ts'
 import { createMemoryStore } from './store/memory.ts'
 
@@ -12,25 +13,24 @@ const range = (from: number, to: number): TrackedEvent[] =>
 const items = (events: readonly TrackedEvent[] | undefined) => events?.map((event) => event.item)
 
 let codes: string[]
-let queue: Queue
-let other: Queue
+type Tab = Queue & { _recent(): ReturnType<typeof recent> }
+let queue: Tab
+let other: Tab
 
 beforeEach(() => {
   codes = []
   const database = createMemoryStore()
   const { _report: report } = createSignals((error) => codes.push(`${error.code} ${error.message}`))
   let batches = 0
-  const tab = () =>
-    createQueue(
-      createKept(
-        async () => database,
-        report,
-        () => true,
-      ),
-      () => `batch-${++batches}`,
+  const tab = () => {
+    const kept = createKept(
+      async () => database,
       report,
-      Date.now,
+      () => true,
     )
+    const made = createQueue(kept, () => `batch-${++batches}`, report, Date.now)
+    return { ...made, _recent: () => recent(kept) }
+  }
   queue = tab()
   other = tab()
 })
@@ -78,7 +78,7 @@ test('an event that comes while a batch is being formed is in one batch, not in 
     (code) => codes.push(code),
     Date.now,
   )
-  await slow._recent()
+  await recent(kept)
   slow._add([click(1)])
   const forming = slow._next()
   slow._add([click(2)])

@@ -7,6 +7,7 @@ import {
 } from '@attune/core'
 import { given } from './given.ts'
 import type { Parts } from './parts.ts'
+import { recent as recentEvents } from './recent.ts'
 import { adoptToken } from './session.ts'
 
 /** How long a page waits for a list before it stays as it is. */
@@ -69,7 +70,7 @@ export function createRanker(parts: Parts, timeoutMs: number = DEFAULT_RANK_TIME
 
     async function ask(): Promise<RankResponse | undefined> {
       const [{ visitor, session } = {}, recent] = parts._allowed()
-        ? await Promise.all([facts._read(), parts._queue._recent()])
+        ? await Promise.all([facts._read(), recentEvents(parts._kept)])
         : []
       const request = given<RankRequest>({
         slot,
