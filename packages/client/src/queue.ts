@@ -1,5 +1,5 @@
 import type { TrackedEvent } from '@attune/core'
-import { added, batchLength, claimed, telling, type Batch } from './batch.ts'
+import { added, batchLength, claimed, telling, without, type Batch } from './batch.ts'
 import type { Report } from './error.ts'
 import type { Facts } from './store/facts.ts'
 import type { Kept } from './store/kept.ts'
@@ -19,6 +19,8 @@ export interface Queue {
   _add(events: readonly TrackedEvent[]): void
   /** Oldest batch to send, formed of the oldest events when there is none. Facts are read with it. */
   _next(): Promise<Batch | undefined>
+  /** Something when more may have waited beside the batch that `next` returned. */
+  _more(): unknown
   /**
    * For a page that is going away: makes a batch of this tab's own events at once, without asking the store, which would
    * answer too late. Only where this tab alone may form batches and `next` found nothing before: an event could end up in
@@ -40,8 +42,9 @@ export function createQueue(
   now: () => number,
   note = (found: unknown): Facts => (found ?? {}) as Facts,
 ): Queue {
-  /** This tab's events since `next` was asked. */
+  /** This tab's events that no batch of its own making holds, since `next` was asked. */
   let own: readonly TrackedEvent[] = []
+  let more: unknown
 
   const make = (from: readonly TrackedEvent[]): Batch => ({
     id: makeId(),
@@ -59,12 +62,14 @@ export function createQueue(
       note(facts)
       surplus = open.splice(0, open.length - MAX_QUEUED_EVENTS)
       batch = waiting ?? (open[0] && make(open))
+      more = waiting ?? (batch && open[batch.events.length])
       return [
         ...surplus.map((event): Pair => [`e:${event.id}`]),
         ...(batch && !waiting ? claimed(batch) : []),
       ]
     })
     if (surplus[0]) report('QUEUE_FULL', `${surplus.length} events given up`)
+    if (batch) own = without(own, batch.events)
     return batch
   }
 
@@ -77,6 +82,7 @@ export function createQueue(
       own = []
       return form()
     },
+    _more: () => more,
     _claim() {
       if (!own[0]) return undefined
       const batch = make(own)

@@ -60,7 +60,7 @@ export function createSender(
   let failures = 0
   /** Nothing is to be started any more, until the page comes back. */
   let away = false
-  /** The last look into the store found nothing, so that what has come since may go without overtaking anything. */
+  /** The last look into the store left nothing there, so that what has come since may go without overtaking anything. */
   let clean = false
   let waiting: AbortController | undefined
   /** Gives the lock back; there while it is this tab's turn. */
@@ -94,7 +94,9 @@ export function createSender(
       const detail = { events: batch.events, response: body as EventsResponse, durationMs }
       parts._emit('stored', detail)
       tell({ type: 'stored', detail })
-      return true
+      // A tab that has added something since says so itself.
+      clean = !queue._more()
+      return !clean
     }
     const verdict =
       body.code && (await (await import('./refused.ts')).refused(parts, batch, body, failures, acknowledge))
@@ -129,8 +131,8 @@ export function createSender(
   /** Returns whether to go on. */
   async function sendNext(): Promise<boolean> {
     due = Infinity
-    clean = false
     await flight
+    clean = false
     const born = parts._generation
     const batch = allowed() ? await queue._next() : undefined
     const askedMs = (facts._known().after ?? 0) - now()
