@@ -55,7 +55,7 @@ async function byEsbuild(parts: readonly string[]): Promise<number> {
 
 /** Bytes after gzip that each import may cost a page; held in CI by size.test.ts. */
 export const BUDGETS = {
-  capture_gz: 6_000,
+  capture_gz: 6_250,
   full_gz: 8_500,
   iife_gz: 9_000,
   react_gz: 1_500,

@@ -2,7 +2,6 @@ import type { TrackedEvent } from '@attune/core'
 import { beforeEach, expect, test } from 'vitest'
 import { createSignals } from './emitter.ts'
 import { createQueue, type Queue } from './queue.ts'
-import { recent } from './recent.ts'
 import { createKept } from './store/kept.ts'
 import { createMemoryStore } from './store/memory.ts'
 
@@ -13,24 +12,25 @@ const range = (from: number, to: number): TrackedEvent[] =>
 const items = (events: readonly TrackedEvent[] | undefined) => events?.map((event) => event.item)
 
 let codes: string[]
-type Tab = Queue & { _recent(): ReturnType<typeof recent> }
-let queue: Tab
-let other: Tab
+let queue: Queue
+let other: Queue
 
 beforeEach(() => {
   codes = []
   const database = createMemoryStore()
   const { _report: report } = createSignals((error) => codes.push(`${error.code} ${error.message}`))
   let batches = 0
-  const tab = () => {
-    const kept = createKept(
-      async () => database,
+  const tab = () =>
+    createQueue(
+      createKept(
+        async () => database,
+        report,
+        () => true,
+      ),
+      () => `batch-${++batches}`,
       report,
-      () => true,
+      Date.now,
     )
-    const made = createQueue(kept, () => `batch-${++batches}`, report, Date.now)
-    return { ...made, _recent: () => recent(kept) }
-  }
   queue = tab()
   other = tab()
 })
@@ -78,7 +78,7 @@ test('an event that comes while a batch is being formed is in one batch, not in 
     (code) => codes.push(code),
     Date.now,
   )
-  await recent(kept)
+  await slow._recent()
   slow._add([click(1)])
   const forming = slow._next()
   slow._add([click(2)])

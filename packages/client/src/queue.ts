@@ -19,8 +19,8 @@ export interface Queue {
   _add(events: readonly TrackedEvent[]): void
   /** Oldest batch to send, formed of the oldest events when there is none. Facts are read with it. */
   _next(): Promise<Batch | undefined>
-  /** Something when more may have waited beside the batch that `next` returned. */
-  _more(): unknown
+  /** Whether something may have waited beside the batch that `next` returned. */
+  _more(): boolean
   /**
    * For a page that is going away: makes a batch of this tab's own events at once, without asking the store, which would
    * answer too late. Only where this tab alone may form batches and `next` found nothing before: an event could end up in
@@ -29,6 +29,8 @@ export interface Queue {
   _claim(): Batch | undefined
   /** The batch needs no further try; what that changes in the facts is written with it. */
   _done(batch: Batch, change?: (facts: Facts) => Facts): Promise<void>
+  /** Newest events of all tabs that are not impressions, sent or not, oldest first. */
+  _recent(): Promise<TrackedEvent[]>
 }
 
 /**
@@ -44,7 +46,17 @@ export function createQueue(
 ): Queue {
   /** This tab's events that no batch of its own making holds, since `next` was asked. */
   let own: readonly TrackedEvent[] = []
-  let more: unknown
+  let more = false
+
+  async function recent(): Promise<TrackedEvent[]> {
+    const [[sent] = [], batches, open] = (await kept._read(['recent', 'b:', 'e:'])) as [
+      TrackedEvent[][],
+      Batch[],
+      TrackedEvent[],
+    ]
+    const events = [...(sent ?? []), ...batches.flatMap((batch) => batch.events), ...open]
+    return [...new Map(telling(events).map((event) => [event.id, event])).values()]
+  }
 
   const make = (from: readonly TrackedEvent[]): Batch => ({
     id: makeId(),
@@ -53,7 +65,7 @@ export function createQueue(
 
   async function form(): Promise<Batch | undefined> {
     const others = kept._others()
-    if (others[0]) await (await import('./recover.ts')).recover(kept, others, now(), claimed)
+    if (others[0]) await (await import('./recover.ts')).recover(kept, others, now(), recent, added, claimed)
     let batch: Batch | undefined
     let surplus: TrackedEvent[] = []
     // Sent only when it is kept: a page that crashed in between would leave its events to be made another batch.
@@ -62,7 +74,7 @@ export function createQueue(
       note(facts)
       surplus = open.splice(0, open.length - MAX_QUEUED_EVENTS)
       batch = waiting ?? (open[0] && make(open))
-      more = waiting ?? (batch && open[batch.events.length])
+      more = !!waiting || !!open[batch?.events.length ?? 0]
       return [
         ...surplus.map((event): Pair => [`e:${event.id}`]),
         ...(batch && !waiting ? claimed(batch) : []),
@@ -99,5 +111,6 @@ export function createQueue(
           [`b:${batch.id}`],
         ]
       }),
+    _recent: recent,
   }
 }

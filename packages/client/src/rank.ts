@@ -7,7 +7,6 @@ import {
 } from '@attune/core'
 import { given } from './given.ts'
 import type { Parts } from './parts.ts'
-import { recent as recentEvents } from './recent.ts'
 import { adoptToken } from './session.ts'
 
 /** How long a page waits for a list before it stays as it is. */
@@ -70,7 +69,7 @@ export function createRanker(parts: Parts, timeoutMs: number = DEFAULT_RANK_TIME
 
     async function ask(): Promise<RankResponse | undefined> {
       const [{ visitor, session } = {}, recent] = parts._allowed()
-        ? await Promise.all([facts._read(), recentEvents(parts._kept)])
+        ? await Promise.all([facts._read(), parts._queue._recent()])
         : []
       const request = given<RankRequest>({
         slot,

@@ -1,5 +1,5 @@
 import type { TrackedEvent } from '@attune/core'
-import type { Batch, claimed } from './batch.ts'
+import type { added, Batch, claimed } from './batch.ts'
 import { attempt } from './store/attempt.ts'
 import type { Kept } from './store/kept.ts'
 import type { Pair } from './store/key-value.ts'
@@ -20,7 +20,9 @@ export async function recover(
   kept: Kept,
   keys: readonly string[],
   now: number,
+  recent: () => Promise<TrackedEvent[]>,
   // Handed over, so that what is loaded with every page is one file.
+  add: typeof added,
   claim: typeof claimed,
 ): Promise<void> {
   /** What each page left, as it was read. */
@@ -43,18 +45,14 @@ export async function recover(
       // Nothing of ours, or refused.
     }
   }
-  const batches = adopted.flatMap(([name, value]) => (name.startsWith('b:') ? [value as Batch] : []))
-  await kept._update(['recent', 'b:', 'e:'], (found) => {
-    const [[sent = []], others, open] = found as [TrackedEvent[][], Batch[], TrackedEvent[]]
-    // What had been written after all, and the page ended before it knew.
-    const there = new Set(
-      [...sent, ...open, ...[...others, ...batches].flatMap(({ events }) => events)].map(({ id }) => id),
-    )
-    return [
-      ...adopted.filter(([name]) => name.startsWith('e:') && !there.has(name.slice(2))),
-      ...batches.flatMap(claim),
-    ]
-  })
+  for (const [name, value] of adopted) {
+    if (name.startsWith('b:')) await kept._put(claim(value as Batch))
+    // One that had been written after all, and the page ended before it knew, is remembered.
+    else {
+      const event = value as TrackedEvent
+      if ((await recent()).every(({ id }) => id !== event.id)) await kept._put(add([event]))
+    }
+  }
   // Not before: this page may end here too. A page that was only slow has written something newer, which stays.
   for (const [key, text] of read)
     attempt(() => {

@@ -19,7 +19,7 @@ export interface FactKeeper {
   /** They have been read or written elsewhere. */
   _note(found: unknown): Facts
   /** Reads and writes in one step. */
-  _update(change: (facts: Facts) => Facts): Promise<void>
+  _update(change: (facts: Facts) => Facts): Promise<Facts>
 }
 
 export function createFactKeeper(kept: Kept): FactKeeper {
@@ -29,6 +29,9 @@ export function createFactKeeper(kept: Kept): FactKeeper {
     _known: () => known,
     _note: note,
     _read: async () => note((await kept._read(['facts']))[0]?.[0]),
-    _update: (change) => kept._update(['facts'], ([found]) => [['facts', note(change(note(found?.[0])))]]),
+    async _update(change) {
+      await kept._update(['facts'], ([found]) => [['facts', note(change(note(found?.[0])))]])
+      return known
+    },
   }
 }

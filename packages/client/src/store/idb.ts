@@ -26,10 +26,10 @@ export async function openIdbStore(name: string): Promise<KeyValueStore> {
    * left this process for the browser's, which survives the end of both; it only does not wait for the disk, as a loss of
    * power would need.
    */
-  const run = (mode: IDBTransactionMode, work: (store: IDBObjectStore) => void): Promise<unknown> =>
+  const run = (mode: IDBTransactionMode, work: (store: IDBObjectStore) => void): Promise<void> =>
     new Promise((resolve, reject) => {
       const tx = db.transaction(KEPT, mode)
-      tx.addEventListener('complete', resolve)
+      tx.addEventListener('complete', () => resolve())
       tx.addEventListener('abort', () => reject(tx.error))
       work(tx.objectStore(KEPT))
     })
