@@ -5,7 +5,7 @@ import { transform } from 'esbuild'
 import { builds, manifest, type Rollup } from './_client-build.ts'
 
 // What the client costs a page: bytes after gzip -9 of what a bundler's user gets from the published module, everything
-// it imports included (core), and of the script-tag file.
+// it imports included (idb, core), and of the script-tag file.
 
 const gzip = (code: string | Uint8Array): number => gzipSync(code, { level: 9 }).length
 

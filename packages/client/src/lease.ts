@@ -18,13 +18,11 @@ interface Lease {
 export function createLease(kept: Kept, owner: string, now: () => number): Lock {
   /** Changes the lease unless another tab has it. Returns whether it is ours. */
   const change = async (next: () => Lease | undefined): Promise<boolean> => {
-    let lease: Lease | undefined
-    await kept._update(['lease'], ([found]) => {
-      const held = found?.[0] as Lease | undefined
+    const lease = (await kept._update('lease', (found) => {
+      const held = found as Lease | undefined
       const taken = held && held.owner !== owner && Math.abs(now() - held.at) < LEASE_TTL_MS
-      lease = taken ? held : next()
-      return [['lease', lease]]
-    })
+      return taken ? held : next()
+    })) as Lease | undefined
     return lease?.owner === owner
   }
   const take = (): Promise<boolean> => change(() => ({ owner, at: now() }))

@@ -53,42 +53,6 @@ test('a batch is formed of the oldest events of all tabs and stays the same unti
   expect([await take(), await take()]).toEqual([['sku-3'], undefined])
 })
 
-test('an event that comes while a batch is being formed is in one batch, not in two', async () => {
-  const memory = createMemoryStore()
-  let last: Promise<unknown> = Promise.resolve()
-  // As IndexedDB's transactions: later, and in the order in which they were begun.
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work)
-    last = result
-    return result
-  }
-  const kept = createKept(
-    async () => ({
-      ...memory,
-      put: (pairs) => inTurn(() => memory.put(pairs)),
-      read: (prefixes) => inTurn(() => memory.read(prefixes)),
-      update: (prefixes, change) => inTurn(() => memory.update(prefixes, change)),
-    }),
-    (code) => codes.push(code),
-    () => true,
-  )
-  const slow = createQueue(
-    kept,
-    () => id(900),
-    (code) => codes.push(code),
-    Date.now,
-  )
-  await slow._recent()
-  slow._add([click(1)])
-  const forming = slow._next()
-  slow._add([click(2)])
-  const batch = await forming
-  expect(items(batch?.events)).toEqual(['sku-1'])
-  expect(items(slow._claim()?.events)).toEqual(['sku-2'])
-  if (batch) await slow._done(batch)
-  expect(await memory.read(['e:'])).toEqual([[]])
-})
-
 test('a batch has at most 100 events; 101 are two batches', async () => {
   queue._add(range(0, 101))
   expect([(await take())?.length, await take(), await take()]).toEqual([100, ['sku-100'], undefined])

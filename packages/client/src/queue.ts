@@ -1,9 +1,7 @@
 import type { TrackedEvent } from '@attune/core'
-import { added, batchLength, claimed, telling, without, type Batch } from './batch.ts'
+import { added, batchLength, claimed, telling, type Batch } from './batch.ts'
 import type { Report } from './error.ts'
-import type { Facts } from './store/facts.ts'
 import type { Kept } from './store/kept.ts'
-import type { Pair } from './store/key-value.ts'
 
 /** Most events that wait without a batch; beyond it the oldest are given up. 5,000 are about 1 MB. */
 const MAX_QUEUED_EVENTS = 5_000
@@ -17,71 +15,57 @@ const MAX_REMEMBERED_EVENTS = 200
 export interface Queue {
   /** Starts writing before it returns. */
   _add(events: readonly TrackedEvent[]): void
-  /** Oldest batch to send, formed of the oldest events when there is none. Facts are read with it. */
+  /** Oldest batch to send, formed of the oldest events when there is none. */
   _next(): Promise<Batch | undefined>
-  /** Whether something may have waited beside the batch that `next` returned. */
-  _more(): boolean
   /**
    * For a page that is going away: makes a batch of this tab's own events at once, without asking the store, which would
    * answer too late. Only where this tab alone may form batches and `next` found nothing before: an event could end up in
    * two of them.
    */
   _claim(): Batch | undefined
-  /** The batch needs no further try; what that changes in the facts is written with it. */
-  _done(batch: Batch, change?: (facts: Facts) => Facts): Promise<void>
+  /** The batch needs no further try. */
+  _done(batch: Batch): Promise<void>
   /** Newest events of all tabs that are not impressions, sent or not, oldest first. */
   _recent(): Promise<TrackedEvent[]>
 }
 
-/**
- * @param makeId - UUIDv7 that sorts after all earlier ones of this tab
- * @param note - hears of the facts that are read or written on the way
- */
-export function createQueue(
-  kept: Kept,
-  makeId: () => string,
-  report: Report,
-  now: () => number,
-  note = (found: unknown): Facts => (found ?? {}) as Facts,
-): Queue {
-  /** This tab's events that no batch of its own making holds, since `next` was asked. */
+/** @param makeId - UUIDv7 that sorts after all earlier ones of this tab */
+export function createQueue(kept: Kept, makeId: () => string, report: Report, now: () => number): Queue {
+  /** This tab's events since `next` was asked. */
   let own: readonly TrackedEvent[] = []
-  let more = false
+
+  let written: Promise<void> | undefined
+
+  const batches = () => kept._all('b:') as Promise<Batch[]>
+  const open = () => kept._all('e:') as Promise<TrackedEvent[]>
 
   async function recent(): Promise<TrackedEvent[]> {
-    const [[sent] = [], batches, open] = (await kept._read(['recent', 'b:', 'e:'])) as [
-      TrackedEvent[][],
-      Batch[],
-      TrackedEvent[],
-    ]
-    const events = [...(sent ?? []), ...batches.flatMap((batch) => batch.events), ...open]
+    const sent = (await kept._get('recent')) as TrackedEvent[] | undefined
+    const events = [...(sent ?? []), ...(await batches()).flatMap((batch) => batch.events), ...(await open())]
     return [...new Map(telling(events).map((event) => [event.id, event])).values()]
   }
-
-  const make = (from: readonly TrackedEvent[]): Batch => ({
-    id: makeId(),
-    events: from.slice(0, batchLength(from)),
-  })
 
   async function form(): Promise<Batch | undefined> {
     const others = kept._others()
     if (others[0]) await (await import('./recover.ts')).recover(kept, others, now(), recent, added, claimed)
-    let batch: Batch | undefined
-    let surplus: TrackedEvent[] = []
+    const [waiting] = await batches()
+    if (waiting) return waiting
+    const all = await open()
+    const surplus = all.splice(0, all.length - MAX_QUEUED_EVENTS)
+    if (surplus[0]) {
+      report('QUEUE_FULL', `${surplus.length} events given up`)
+      await kept._put(surplus.map((event) => [`e:${event.id}`]))
+    }
+    const batch = claim(all)
     // Sent only when it is kept: a page that crashed in between would leave its events to be made another batch.
-    await kept._update(['facts', 'b:', 'e:'], (found) => {
-      const [[facts], [waiting], open] = found as [Facts[], Batch[], TrackedEvent[]]
-      note(facts)
-      surplus = open.splice(0, open.length - MAX_QUEUED_EVENTS)
-      batch = waiting ?? (open[0] && make(open))
-      more = !!waiting || !!open[batch?.events.length ?? 0]
-      return [
-        ...surplus.map((event): Pair => [`e:${event.id}`]),
-        ...(batch && !waiting ? claimed(batch) : []),
-      ]
-    })
-    if (surplus[0]) report('QUEUE_FULL', `${surplus.length} events given up`)
-    if (batch) own = without(own, batch.events)
+    await written
+    return batch
+  }
+
+  function claim(from: readonly TrackedEvent[]): Batch | undefined {
+    if (!from[0]) return undefined
+    const batch = { id: makeId(), events: from.slice(0, batchLength(from)) }
+    written = kept._put(claimed(batch))
     return batch
   }
 
@@ -94,23 +78,17 @@ export function createQueue(
       own = []
       return form()
     },
-    _more: () => more,
     _claim() {
-      if (!own[0]) return undefined
-      const batch = make(own)
-      own = own.slice(batch.events.length)
-      void kept._put(claimed(batch))
+      const batch = claim(own)
+      own = own.slice(batch?.events.length)
       return batch
     },
-    _done: (batch, change = (facts) => facts) =>
-      kept._update(['facts', 'recent'], (found) => {
-        const [[facts], [sent = []]] = found as [Facts[], TrackedEvent[][]]
-        return [
-          ['facts', note(change(note(facts)))],
-          ['recent', [...sent, ...telling(batch.events)].slice(-MAX_REMEMBERED_EVENTS)],
-          [`b:${batch.id}`],
-        ]
-      }),
+    async _done(batch) {
+      await kept._update('recent', (sent = []) =>
+        [...(sent as TrackedEvent[]), ...telling(batch.events)].slice(-MAX_REMEMBERED_EVENTS),
+      )
+      await kept._put([[`b:${batch.id}`]])
+    },
     _recent: recent,
   }
 }

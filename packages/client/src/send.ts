@@ -60,7 +60,7 @@ export function createSender(
   let failures = 0
   /** Nothing is to be started any more, until the page comes back. */
   let away = false
-  /** The last look into the store left nothing there, so that what has come since may go without overtaking anything. */
+  /** The last look into the store found nothing, so that what has come since may go without overtaking anything. */
   let clean = false
   let waiting: AbortController | undefined
   /** Gives the lock back; there while it is this tab's turn. */
@@ -82,7 +82,7 @@ export function createSender(
     return false
   }
 
-  /** Draws the consequences of an answer. Returns whether to look for another batch at once. */
+  /** Draws the consequences of an answer. Returns whether to go on with the next batch. */
   async function judge(answer: Answer, batch: Batch): Promise<boolean> {
     const { _status: status, _durationMs: durationMs } = answer
     const body = (answer._body ?? {}) as Partial<EventsResponse & Problem>
@@ -94,9 +94,7 @@ export function createSender(
       const detail = { events: batch.events, response: body as EventsResponse, durationMs }
       parts._emit('stored', detail)
       tell({ type: 'stored', detail })
-      // A tab that has added something since says so itself.
-      clean = !queue._more()
-      return !clean
+      return true
     }
     const verdict =
       body.code && (await (await import('./refused.ts')).refused(parts, batch, body, failures, acknowledge))
@@ -131,13 +129,13 @@ export function createSender(
   /** Returns whether to go on. */
   async function sendNext(): Promise<boolean> {
     due = Infinity
-    await flight
     clean = false
+    await flight
     const born = parts._generation
-    const batch = allowed() ? await queue._next() : undefined
-    const askedMs = (facts._known().after ?? 0) - now()
+    const askedMs = ((await facts._read()).after ?? 0) - now()
     // Further ahead than any edge may ask: the clock has been put back since.
-    if (batch && askedMs > 0 && askedMs <= MAX_RETRY_AFTER_MS) return pause(askedMs)
+    if (askedMs > 0 && askedMs <= MAX_RETRY_AFTER_MS) return pause(askedMs)
+    const batch = allowed() ? await queue._next() : undefined
     clean = !batch
     if (!batch) return false
     const handle = await obtainHandle(facts, post)

@@ -237,7 +237,7 @@ test('forget() while a batch is on its way: its answer brings neither token nor 
   await vi.advanceTimersByTimeAsync(60)
   await forgotten
   await vi.advanceTimersByTimeAsync(1_000)
-  expect(await store.read(['f', 'e:', 'b:'])).toEqual([[], [], []])
+  expect([await store.all('f'), await store.all('e:'), await store.all('b:')]).toEqual([[], [], []])
 })
 
 test('a listener or onError that throws stops nothing', async () => {

@@ -135,13 +135,12 @@ export function assembleTracker({
   const makeId = (): string => uuidv7((stamp = Math.max(now(), stamp + 1)), random)
 
   const sequence = createSequence(name, () => makeId().slice(-12), allowed)
-  const keeper = createFactKeeper(kept)
   const parts: Parts = {
     ...signals,
     _kept: kept,
-    _queue: createQueue(kept, makeId, report, now, keeper._note),
+    _queue: createQueue(kept, makeId, report, now),
     _post: createPost(endpoint, site, fetcher, now, privacySignals === 'ignore' ? 'granted' : undefined),
-    _facts: keeper,
+    _facts: createFactKeeper(kept),
     _now: now,
     _random: random,
     _allowed: allowed,

@@ -16,8 +16,6 @@ export interface FactKeeper {
   /** As far as this page knows, without asking anybody. */
   _known(): Facts
   _read(): Promise<Facts>
-  /** They have been read or written elsewhere. */
-  _note(found: unknown): Facts
   /** Reads and writes in one step. */
   _update(change: (facts: Facts) => Facts): Promise<Facts>
 }
@@ -27,11 +25,7 @@ export function createFactKeeper(kept: Kept): FactKeeper {
   const note = (found: unknown): Facts => (known = (found ?? {}) as Facts)
   return {
     _known: () => known,
-    _note: note,
-    _read: async () => note((await kept._read(['facts']))[0]?.[0]),
-    async _update(change) {
-      await kept._update(['facts'], ([found]) => [['facts', note(change(note(found?.[0])))]])
-      return known
-    },
+    _read: async () => note(await kept._get('facts')),
+    _update: async (change) => note(await kept._update('facts', (found) => change((found ?? {}) as Facts))),
   }
 }

@@ -1,5 +1,6 @@
+import { wrap, type IDBPDatabase } from 'idb'
 import { attempt } from './attempt.ts'
-import type { KeyValueStore, Pair } from './key-value.ts'
+import type { KeyValueStore } from './key-value.ts'
 
 const KEPT = 'kept'
 
@@ -12,57 +13,39 @@ export const deleteIdbStore = (name: string): void => attempt(() => indexedDB.de
  * @throws DOMException when the browser refuses to open the database
  */
 export async function openIdbStore(name: string): Promise<KeyValueStore> {
-  const db = await new Promise<IDBDatabase>((resolve, reject) => {
-    const request = indexedDB.open(name, 2)
-    request.addEventListener('upgradeneeded', () => request.result.createObjectStore(KEPT))
-    request.addEventListener('success', () => resolve(request.result))
-    request.addEventListener('error', () => reject(request.error))
-  })
+  const request = indexedDB.open(name, 2)
+  request.addEventListener('upgradeneeded', () => request.result.createObjectStore(KEPT))
+  const db = (await wrap(request)) as unknown as IDBPDatabase
   // Another tab wants to delete the database or open a newer one: let it.
   db.addEventListener('versionchange', () => db.close())
 
-  /**
-   * Settles with the transaction. Durability is relaxed, as browsers have it by default: when a write completes it has
-   * left this process for the browser's, which survives the end of both; it only does not wait for the disk, as a loss of
-   * power would need.
-   */
-  const run = (mode: IDBTransactionMode, work: (store: IDBObjectStore) => void): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const tx = db.transaction(KEPT, mode)
-      tx.addEventListener('complete', () => resolve())
-      tx.addEventListener('abort', () => reject(tx.error))
-      work(tx.objectStore(KEPT))
-    })
-  const write = (store: IDBObjectStore, pairs: readonly Pair[]): void => {
-    for (const [key, value] of pairs) {
-      if (value === undefined) store.delete(key)
-      else store.put(value, key)
-    }
-    // Committing at once spares a round trip that a page being closed does not live to see.
-    store.transaction.commit()
-  }
-  const find = (
-    store: IDBObjectStore,
-    prefixes: readonly string[],
-    then: (found: unknown[][]) => void,
-  ): void => {
-    const requests = prefixes.map((prefix) => store.getAll(IDBKeyRange.bound(prefix, `${prefix}~`)))
-    // They are answered in order.
-    requests
-      .at(-1)
-      ?.addEventListener('success', () => then(requests.map(({ result }) => result as unknown[])))
-  }
+  const read = () => db.transaction(KEPT).store
+  // Durability is relaxed, as browsers have it by default: when a write completes it has left this process for the
+  // browser's, which survives the end of both; it only does not wait for the disk, as a loss of power would need.
+  const write = () => db.transaction(KEPT, 'readwrite')
 
   return {
-    put: (pairs) => run('readwrite', (store) => write(store, pairs)),
-    async read(prefixes) {
-      let all: unknown[][] = []
-      await run('readonly', (store) => find(store, prefixes, (found) => (all = found)))
-      return all
+    put(pairs) {
+      const tx = write()
+      const steps = pairs.map(([key, value]) =>
+        value === undefined ? tx.store.delete(key) : tx.store.put(value, key),
+      )
+      // Committing at once spares a round trip that a page being closed does not live to see.
+      tx.commit()
+      return Promise.all([...steps, tx.done])
     },
-    update: (prefixes, change) =>
-      run('readwrite', (store) => find(store, prefixes, (found) => write(store, change(found)))),
-    clear: () => run('readwrite', (store) => store.clear()),
+    all: (prefix) => read().getAll(IDBKeyRange.bound(prefix, `${prefix}~`)),
+    get: (key) => read().get(key),
+    async update(key, change) {
+      const tx = write()
+      const value = change(await tx.store.get(key))
+      await Promise.all([tx.store.put(value, key), tx.done])
+      return value
+    },
+    clear() {
+      const tx = write()
+      return Promise.all([tx.store.clear(), tx.done])
+    },
     close: () => db.close(),
   }
 }

@@ -6,12 +6,9 @@ import type { Spill } from './spill.ts'
 export interface Kept {
   /** Starts writing before it returns. Never rejects. */
   _put(pairs: readonly Pair[]): Promise<void>
-  _read(prefixes: readonly string[]): Promise<unknown[][]>
-  /** As the database's own. Never rejects. */
-  _update(
-    prefixes: readonly string[],
-    change: (found: readonly unknown[][]) => readonly Pair[],
-  ): Promise<void>
+  _all(prefix: string): Promise<unknown[]>
+  _get(key: string): Promise<unknown>
+  _update(key: string, change: (kept: unknown) => unknown): Promise<unknown>
   /** Where other pages have left something in `localStorage`. */
   _others(): readonly string[]
   _clear(): Promise<void>
@@ -62,54 +59,34 @@ export function createKept(
     if (allowed()) spill?._keep(over)
   }
 
-  /** What the database has found, as `over` has it. What has no id of its own is alone under its key. */
-  const merge = (
-    prefixes: readonly string[],
-    found: readonly unknown[][] = [],
-    held: ReadonlyMap<string, unknown> = over,
-  ): unknown[][] =>
-    prefixes.map((prefix, at) => {
-      const all = new Map(found[at]?.map((value) => [prefix + ((value as { id?: string }).id ?? ''), value]))
-      for (const [key, value] of held)
-        if (key.startsWith(prefix) && over.get(key) === value) all.set(key, value)
-      return [...all.keys()]
-        .sort()
-        .map((key) => all.get(key))
-        .filter(Boolean)
-    })
-
-  const find = async (prefixes: readonly string[]): Promise<unknown[][]> =>
-    merge(prefixes, (await attempt((store) => store.read(prefixes)))?.[0])
-
-  /** The database has them now, unless they have changed since. Without one there is nothing that a removal must hide. */
-  const confirm = (pairs: readonly Pair[], done: unknown): void => {
-    for (const [key, value] of pairs)
-      if (over.get(key) === value && (done || !(value || database))) over.delete(key)
-    mirror()
-  }
-
   return {
     async _put(pairs) {
       for (const [key, value] of pairs) over.set(key, value)
       mirror()
-      confirm(pairs, await attempt((store) => store.put(pairs)))
-    },
-    _read: find,
-    async _update(prefixes, change) {
-      let pairs: readonly Pair[] = []
-      // What comes later is written later: a removal made here would be undone by it.
-      const held = new Map(over)
-      const done = await attempt((store) =>
-        store.update(prefixes, (found) => (pairs = change(merge(prefixes, found, held)))),
-      )
-      if (done) {
-        if (pairs.filter(([key]) => over.delete(key))[0]) mirror()
-        return
+      const done = await attempt((store) => store.put(pairs))
+      for (const [key, value] of pairs) {
+        // Without a database there is nothing that a removal must hide.
+        if (over.get(key) === value && (done || !(value || database))) over.delete(key)
       }
-      const found = await attempt((store) => store.read(prefixes))
-      pairs = change(merge(prefixes, found?.[0]))
-      for (const [key, value] of pairs) over.set(key, value)
-      confirm(pairs, false)
+      mirror()
+    },
+    async _all(prefix) {
+      const [values = []] = (await attempt((store) => store.all(prefix))) ?? []
+      const all = new Map(values.map((value) => [prefix + (value as { id: string }).id, value]))
+      for (const [key, value] of over) if (key.startsWith(prefix)) all.set(key, value)
+      return [...all.keys()]
+        .sort()
+        .map((key) => all.get(key))
+        .filter(Boolean)
+    },
+    async _get(key) {
+      const found = await attempt((store) => store.get(key))
+      return found?.[0] ?? over.get(key)
+    },
+    async _update(key, change) {
+      const kept = await attempt((store) => store.update(key, change))
+      if (!kept) over.set(key, change(over.get(key)))
+      return kept ? kept[0] : over.get(key)
     },
     _others: () => (allowed() && spill?._others()) || [],
     async _clear() {

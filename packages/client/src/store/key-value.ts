@@ -8,16 +8,11 @@ export type Pair = readonly [key: string, value?: unknown]
 export interface KeyValueStore {
   /** Writes all or nothing. Starts before it returns: a page that is being closed runs no further callback. */
   put(pairs: readonly Pair[]): Promise<unknown>
-  /** For each prefix the values whose keys start with it, all of one moment. */
-  read(prefixes: readonly string[]): Promise<unknown[][]>
-  /**
-   * As `read`, and then as `put` with what `change` makes of it, in one step: nothing of another tab comes between.
-   * `change` returns at once, and is called again after a refusal.
-   */
-  update(
-    prefixes: readonly string[],
-    change: (found: readonly unknown[][]) => readonly Pair[],
-  ): Promise<unknown>
+  /** The values whose keys start with `prefix`. */
+  all(prefix: string): Promise<unknown[]>
+  get(key: string): Promise<unknown>
+  /** Reads and writes in one step; nothing of another tab comes between. Returns what is kept now. */
+  update(key: string, change: (kept: unknown) => unknown): Promise<unknown>
   clear(): Promise<unknown>
   close(): void
 }

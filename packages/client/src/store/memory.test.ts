@@ -17,7 +17,8 @@ const asStore = (
   const kept = createKept(open, report, always)
   return {
     put: kept._put,
-    read: kept._read,
+    all: kept._all,
+    get: kept._get,
     update: kept._update,
     clear: kept._clear,
     close: kept._close,
@@ -78,10 +79,10 @@ test('while nothing may be kept the database is not opened; afterwards it is', a
   }
   const kept = createKept(open, nothing, () => allowed)
   await kept._put([['e:1', { id: '1' }]])
-  expect([opened, await kept._read(['e:'])]).toEqual([0, [[{ id: '1' }]]])
+  expect([opened, await kept._all('e:')]).toEqual([0, [{ id: '1' }]])
   allowed = true
   await kept._put([['e:2', { id: '2' }]])
   expect(opened).toBe(1)
-  expect(await database.read(['e:'])).toEqual([[{ id: '2' }]])
-  expect(await kept._read(['e:'])).toEqual([[{ id: '1' }, { id: '2' }]])
+  expect(await database.all('e:')).toEqual([{ id: '2' }])
+  expect(await kept._all('e:')).toEqual([{ id: '1' }, { id: '2' }])
 })
