@@ -5,7 +5,7 @@ import { sustain, type SustainedWorld } from './_sustained.ts'
 const SPLITS = 2
 
 /**
- * `npm run bench -- scale [--instances 1,2,4] [--events 20000]`: as many bridges and two edges; ranges split and every
+ * `npm run bench -- scale [--instances 1,2,4] [--events 20000]`: as many bridges and as many edges; ranges split and every
  * bridge is replaced by a new one, in order, while events come. Everything must be on every edge in the end, and no edge may
  * have gone back.
  */
@@ -22,10 +22,10 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
   let stale = 0
   for (const instances of values.instances.split(',').map(Number)) {
     const events = Number(values.events)
-    const free = await sustain({ bridges: instances, edges: 2, events })
+    const free = await sustain({ bridges: instances, edges: instances, events })
     const rolled = await sustain({
       bridges: instances,
-      edges: 2,
+      edges: instances,
       events,
       perSecond: Number(values.rate),
       meanwhile: rollAndSplit,
