@@ -48,7 +48,7 @@ export interface Rehearsal {
     readonly pods: number
     readonly expected: number
   }[]
-  /** Answers of the API server to evicting every edge pod, one after the other: while one is gone the budget keeps the rest. */
+  /** Answers of the API server to evicting every edge pod at once: while one is gone the budget keeps the rest. */
   readonly evictions: readonly number[]
   /** Planted mistakes that the API server refused, with its words. */
   readonly refused: readonly string[]
@@ -243,7 +243,6 @@ async function zonesOf(plane: ControlPlane): Promise<Record<string, number>> {
 
 /** Evicts every edge pod, as draining all nodes at once would. */
 async function evictAll(plane: ControlPlane): Promise<number[]> {
-  const answers: number[] = []
   await poll(async () => {
     const budget = await plane.get<{ status?: { disruptionsAllowed?: number } }>(
       'pdb',
@@ -253,21 +252,18 @@ async function evictAll(plane: ControlPlane): Promise<number[]> {
     )
     return budget.status?.disruptionsAllowed === 1
   })
-  for (const { metadata } of await edgePods(plane)) {
-    const eviction = {
-      apiVersion: 'policy/v1',
-      kind: 'Eviction',
-      metadata: { name: metadata.name, namespace: NAMESPACE },
-    }
-    const path = `/api/v1/namespaces/${NAMESPACE}/pods/${metadata.name}/eviction`
-    answers.push(
-      await plane.kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction)).then(
+  // All at once: one after the other, the pod before is back by then.
+  return await Promise.all(
+    (await edgePods(plane)).map(async ({ metadata: { name } }) => {
+      const metadata = { name, namespace: NAMESPACE }
+      const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata }
+      const path = `/api/v1/namespaces/${NAMESPACE}/pods/${name}/eviction`
+      return await plane.kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction)).then(
         () => 201,
         (error: unknown) => (/disruption budget|TooManyRequests/i.test(String(error)) ? 429 : 500),
-      ),
-    )
-  }
-  return answers
+      )
+    }),
+  )
 }
 
 /** Mistakes that only an API server finds. */
