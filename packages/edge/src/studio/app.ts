@@ -22,7 +22,7 @@ const EPOCHS_SHOWN = 12
 const MAX_EXPLAIN_BYTES = 1_000
 /** Nothing from elsewhere, nothing inline; the page talks to its own edge alone. */
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** The live page for deployers. Its files are for anybody and hold no data; what it shows needs an admin key. */

@@ -49,7 +49,14 @@ async function visit(): Promise<string> {
       }))
       const clicked = items
         .filter(() => random() < (slot === 'for-you' ? 0.3 : 0.1))
-        .map(({ id }) => ({ id: crypto.randomUUID(), kind: 'click' as const, item: id, at: at + 500, slot }))
+        // Each at its own time: what happened at once would be read back in the order of its random ids.
+        .map(({ id }, nth) => ({
+          id: crypto.randomUUID(),
+          kind: 'click' as const,
+          item: id,
+          at: at + 500 + nth,
+          slot,
+        }))
       session = (await api.events(visitor, [...seen, ...clicked], known)).body.session
     }
   }
