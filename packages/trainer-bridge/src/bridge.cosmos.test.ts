@@ -7,6 +7,7 @@ import { startCosmosLocal, type CosmosLocal } from '@attune/cosmos-local'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createSigner, generateSigningKey } from './artifact/sign.ts'
 import type { BridgeStatus } from './bridge-deps.ts'
+import { override } from './gate/report.ts'
 import { startBridge, type BridgeOptions } from './start.ts'
 import { createEvents, storeClicks } from './testing/events-container.ts'
 import { randomTrainedModel } from './testing/random-model.ts'
@@ -66,7 +67,8 @@ test('a model trained anew is adopted: pushed as the next epoch, and only clicks
   await new Promise((resolve) => setTimeout(resolve, since + 1_100 - Date.now()))
   await contains(await storeClicks(container, 'v2', ['item-4', 'item-5']))
   expect(bridge.model.counts.steps(1)).toBe(1)
-  await bridge.adopt({ model: randomTrainedModel(45, 2), trainer: 'local/0.1.0', since })
+  const gate = { report: override(undefined, 'the model of a test', since) }
+  await bridge.adopt({ model: randomTrainedModel(45, 2), trainer: 'local/0.1.0', since, gate })
   const later = await storeClicks(container, 'v2', ['item-6'])
   await contains(later)
   expect(edge.model).toMatchObject({ epoch: 2, items: 45 })

@@ -1,38 +1,28 @@
-import { join } from 'node:path'
-import { readFile } from 'node:fs/promises'
-import { seededRandom } from '@attune/core/testing'
-import { buildArtifact, manifestBytes, type Artifact } from './artifact/build.ts'
-import { keepEpochs, modelOf, readArtifact, writeArtifact } from './artifact/folder.ts'
+import type { Artifact } from './artifact/build.ts'
+import { keepEpochs, modelOf, readArtifact } from './artifact/folder.ts'
 import type { BridgeDeps, BridgeStatus, NewBase } from './bridge-deps.ts'
 import { keyOf, type KeyRange } from './change-feed/places.ts'
 import type { FeedStart } from './change-feed/read.ts'
 import { FeedTotals } from './change-feed/reader.ts'
 import { sleep } from './change-feed/sleep.ts'
+import { deltaBytesOf, signEpoch, startTime, writeEpoch } from './epoch.ts'
 import { BridgeError, sentence } from './error.ts'
 import { reportOf, requirePassed } from './gate/report.ts'
-import { Inbox, inOrder, type Waiting } from './inbox.ts'
-import { startOwnFeeds } from './own-feeds.ts'
+import { inOrder, type Waiting } from './inbox.ts'
 import { publish } from './publish.ts'
 import { EdgeFollower, type EdgeStatus, type ReleaseSource } from './push/follow.ts'
-import { Release, type SignedEpoch } from './push/release.ts'
-import { LiveModel, type FeedName, type FeedPage, type MicroBatch } from './refresh/live-model.ts'
+import { Release } from './push/release.ts'
+import { Reading } from './reading.ts'
+import { LiveModel } from './refresh/live-model.ts'
+import type { FeedName, FeedPage, MicroBatch } from './refresh/micro-batch.ts'
 import type { Snapshot } from './state/snapshot.ts'
 
 const MAX_JOURNAL_BYTES = 16_000_000
 /** Visits older than two hours leave memory, and with this the disk too. */
 const SAVE_EVERY_MS = 3_600_000
 const MAX_DELTAS = 5_000
-const MIN_DELTA_BYTES = 64_000_000
 
 type Place = Pick<Snapshot, 'baseEpoch' | 'start'>
-
-/** The change feed being read: from opening the ranges until a new base, or the end. */
-interface Reading {
-  readonly inbox: Inbox
-  readonly stop: AbortController
-  readonly totals: FeedTotals
-  readonly done: Promise<unknown>
-}
 
 /** Follows the change feed and keeps edges up to date with it. */
 export class Bridge implements ReleaseSource {
@@ -71,18 +61,14 @@ export class Bridge implements ReleaseSource {
 
   static async #begin(deps: BridgeDeps): Promise<Bridge> {
     const { model, trainer, gate } = await deps.initial()
-    const at = deps.now()
     const epoch = (await deps.leadership?.epoch(0)) ?? 1
-    const artifact = await buildArtifact(model, {
+    const artifact = await writeEpoch(deps, model, {
       epoch,
       parent: null,
-      created: new Date(at).toISOString(),
       trainer,
-      gate: { through: startTime(deps.start, at), ...gate },
-      makeScanner: deps.makeScanner,
-      random: seededRandom(1),
+      gate: { through: startTime(deps.start, deps.now()), ...gate },
+      seed: 1,
     })
-    await writeArtifact(deps.folder.path, artifact)
     const live = new LiveModel(model)
     const place = {
       baseEpoch: epoch,
@@ -174,7 +160,7 @@ export class Bridge implements ReleaseSource {
   async close(): Promise<void> {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
-    await this.#endReading()
+    await this.#reading?.end()
     await Promise.allSettled(this.#followers.map(({ running }) => running))
     await this.#inTurn(() => this.#save()).catch((error: unknown) => {
       this.#report({ type: 'stopped', error: sentence(error) })
@@ -187,12 +173,11 @@ export class Bridge implements ReleaseSource {
    * Goes on from a model trained anew: its epoch is pushed, and what was clicked since its newest visit is read again
    * from Cosmos, which puts every click either in the training or in the counts. Open visits start anew.
    *
-   * @throws {BridgeError} `GATE_FAILED` when its gate report says so; the old model goes on
+   * @throws {BridgeError} `GATE_FAILED` when its gate report says so, `GATE_MISSING` when it has none; the old model goes on
    */
   async adopt(base: NewBase): Promise<void> {
-    const report = reportOf(base.gate)
-    if (report !== undefined) requirePassed(report, this.#release.number + 1)
-    await this.#endReading()
+    requirePassed(reportOf(base.gate), this.#release.number + 1)
+    await this.#reading?.end()
     try {
       await this.#inTurn(() => this.#adopt(base))
     } finally {
@@ -202,24 +187,18 @@ export class Bridge implements ReleaseSource {
   }
 
   async #adopt({ model, trainer, gate, since }: NewBase): Promise<void> {
-    const { folder, now, makeScanner } = this.#deps
-    const at = now()
     const parent = this.#release.number
     const epoch = await this.#number(parent)
     // The catalogue goes on as it was, so that no list shows for a moment what was deleted or sold out.
     const ids = new Set(model.ids)
     const attributes = new Map([...this.#model.attributes].filter(([id]) => ids.has(id)))
     const trained = { ...model, ...(attributes.size > 0 && { attributes }) }
-    const artifact = await buildArtifact(trained, {
+    const artifact = await writeEpoch(this.#deps, trained, {
       epoch,
       parent,
-      created: new Date(at).toISOString(),
       trainer,
       gate: { ...gate, through: new Date(since).toISOString() },
-      makeScanner,
-      random: seededRandom(epoch),
     })
-    await writeArtifact(folder.path, artifact)
     const live = new LiveModel(trained)
     await this.#switch(artifact, live, { baseEpoch: epoch, start: since })
     this.#report({ type: 'epoch', epoch, items: live.items, why: 'adopted' })
@@ -260,56 +239,28 @@ export class Bridge implements ReleaseSource {
   }
 
   async #startReading(): Promise<void> {
-    const { feeds, idleMs, random } = this.#deps
+    const { feeds, idleMs, random, now, deltaIntervalMs } = this.#deps
     const { start } = this.#place
-    const inbox = new Inbox()
-    const stop = new AbortController()
-    const totals = new FeedTotals()
-    const own =
-      feeds === undefined
-        ? { totals, done: Promise.resolve() }
-        : await startOwnFeeds({
-            feeds,
-            start: typeof start === 'number' ? new Date(start) : start,
-            places: (feed) => this.#model.places(feed),
-            ...(idleMs !== undefined && { idleMs }),
-            signal: stop.signal,
-            random,
-            onPage: (page) => inbox.put(page),
-            onError: (range, error, retryInMs) => {
-              this.#report({ type: 'feed', range, error: sentence(error), retryInMs })
-            },
-          })
-    const done = Promise.allSettled([own.done, this.#run(inbox, stop)])
-    this.#reading = { inbox, stop, totals: own.totals, done }
-  }
-
-  async #endReading(): Promise<void> {
-    const reading = this.#reading
-    if (reading === undefined) return
-    reading.stop.abort()
-    reading.inbox.close()
-    await reading.done
-  }
-
-  async #run(inbox: Inbox, stop: AbortController): Promise<void> {
-    const { signal } = stop
-    try {
-      while (!signal.aborted) {
-        await inbox.filled(signal)
-        if (signal.aborted) return
-        const started = this.#deps.now()
-        await this.#inTurn(async () => {
+    this.#reading = await Reading.start({
+      feeds,
+      start: typeof start === 'number' ? new Date(start) : start,
+      places: (feed) => this.#model.places(feed),
+      ...(idleMs !== undefined && { idleMs }),
+      random,
+      now,
+      intervalMs: deltaIntervalMs,
+      take: (inbox, signal) =>
+        this.#inTurn(async () => {
           if (!signal.aborted) await this.#take(inbox.take())
-        })
-        await inbox.pause(this.#deps.deltaIntervalMs - (this.#deps.now() - started), signal)
-      }
-    } catch (error) {
+        }),
+      onError: (range, error, retryInMs) => {
+        this.#report({ type: 'feed', range, error: sentence(error), retryInMs })
+      },
       // Without a journal nothing may be told to edges: better to stop where the state on disk is right.
-      this.#report({ type: 'stopped', error: sentence(error) })
-      stop.abort()
-      inbox.close()
-    }
+      onStopped: (error) => {
+        this.#report({ type: 'stopped', error: sentence(error) })
+      },
+    })
   }
 
   async #take(waiting: readonly Waiting[]): Promise<void> {
@@ -361,20 +312,14 @@ export class Bridge implements ReleaseSource {
 
   /** The current state as a full epoch; edges follow it from there. */
   async #renew(epoch: number): Promise<void> {
-    const { folder, now, makeScanner } = this.#deps
     const { manifest } = this.#release.epoch
-    const at = now()
-    const artifact = await buildArtifact(this.#model.snapshot(), {
+    const artifact = await writeEpoch(this.#deps, this.#model.snapshot(), {
       epoch,
       parent: manifest.epoch,
-      created: new Date(at).toISOString(),
       trainer: manifest.trainer,
       // What has been clicked until now is in it, to go back to.
-      gate: { ...manifest.gate, through: new Date(at).toISOString() },
-      makeScanner,
-      random: seededRandom(epoch),
+      gate: { ...manifest.gate, through: new Date(this.#deps.now()).toISOString() },
     })
-    await writeArtifact(folder.path, artifact)
     await this.#switch(artifact, this.#model, this.#place)
     this.#report({ type: 'epoch', epoch, items: this.#model.items, why: 'renewed' })
   }
@@ -401,24 +346,5 @@ export class Bridge implements ReleaseSource {
 
   #report(status: BridgeStatus): void {
     this.#deps.onStatus(status)
-  }
-}
-
-/** Where the counts on top of the first model begin, ISO 8601. */
-function startTime(start: BridgeDeps['start'], now: number): string {
-  if (start === 'beginning') return new Date(0).toISOString()
-  return (start === 'now' ? new Date(now) : start).toISOString()
-}
-
-function deltaBytesOf({ epoch }: Release): number {
-  const bytes = Object.values(epoch.manifest.files).reduce((sum, file) => sum + file.bytes, 0)
-  return Math.max(MIN_DELTA_BYTES, 4 * bytes)
-}
-
-async function signEpoch({ signer, folder }: BridgeDeps, { manifest }: Artifact): Promise<SignedEpoch> {
-  return {
-    manifest,
-    jws: await signer.sign(manifestBytes(manifest), 'attune-manifest+jws'),
-    file: (sha256) => readFile(join(folder.path, 'files', sha256)),
   }
 }

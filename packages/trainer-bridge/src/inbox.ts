@@ -1,7 +1,8 @@
 import { formatContinuation, parseContinuation, rangeOf, type FeedPlaces } from './change-feed/places.ts'
 import { sleep } from './change-feed/sleep.ts'
 import { BridgeError } from './error.ts'
-import type { FeedPage, LiveModel } from './refresh/live-model.ts'
+import type { LiveModel } from './refresh/live-model.ts'
+import type { FeedPage } from './refresh/micro-batch.ts'
 
 /** Events that may wait before readers are held back. */
 const MAX_WAITING_EVENTS = 20_000

@@ -31,13 +31,8 @@ export { heldOutOf, markOf, unseenBy, visitsSeen, type HeldOut } from './gate/he
 export { BOUNDS, type Finding, type GateMetric } from './gate/judge.ts'
 export { describeReport, FIRST, override, reportOf, requirePassed } from './gate/report.ts'
 export { storedVisit, takeIn } from './refresh/take-in.ts'
-export {
-  LiveModel,
-  type FeedPage,
-  type LiveState,
-  type MicroBatch,
-  type ModelChange,
-} from './refresh/live-model.ts'
+export { LiveModel, type LiveState } from './refresh/live-model.ts'
+export type { FeedPage, MicroBatch, ModelChange } from './refresh/micro-batch.ts'
 export {
   startMember,
   type ClusterOptions,

@@ -4,7 +4,7 @@ import { toItemChange } from './change-feed/items.ts'
 import { keyOf, type FeedPlaces, type KeyRange } from './change-feed/places.ts'
 import { FeedTotals, startReaders } from './change-feed/reader.ts'
 import type { FeedRead, FeedStart } from './change-feed/read.ts'
-import type { FeedName, FeedPage } from './refresh/live-model.ts'
+import type { FeedName, FeedPage } from './refresh/micro-batch.ts'
 
 /** Containers whose changes a bridge follows. */
 export interface Feeds {

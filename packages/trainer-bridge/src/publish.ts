@@ -9,7 +9,8 @@ import {
 } from '@attune/core/artifact'
 import type { Signer } from './artifact/sign.ts'
 import type { Release } from './push/release.ts'
-import type { LiveModel, MicroBatch, ModelChange } from './refresh/live-model.ts'
+import type { LiveModel } from './refresh/live-model.ts'
+import type { MicroBatch, ModelChange } from './refresh/micro-batch.ts'
 
 /** Attributes of one delta, in characters of JSON: a header is at most 4 MB, signed and in base64url. */
 const MAX_ATTRIBUTES_LENGTH = 1_500_000

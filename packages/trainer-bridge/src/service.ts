@@ -136,7 +136,9 @@ async function takeOver(bridge: Bridge, folder: string, log: Log): Promise<void>
     const base = await handedOver(folder)
     if (base === undefined) return
     try {
-      requirePassed(reportOf(base.gate), bridge.release.number + 1)
+      const { override } = requirePassed(reportOf(base.gate), bridge.release.number + 1)
+      if (override !== undefined)
+        log('warn', 'the gate was overridden', { why: override.why, at: override.at })
     } catch (error) {
       await keepAside(folder)
       throw error

@@ -3,7 +3,7 @@ import type { KeyRange } from '../change-feed/places.ts'
 import type { FeedStart } from '../change-feed/read.ts'
 import { sleep } from '../change-feed/sleep.ts'
 import { BridgeError } from '../error.ts'
-import type { FeedName, FeedPage } from '../refresh/live-model.ts'
+import type { FeedName, FeedPage } from '../refresh/micro-batch.ts'
 import {
   fromPlaceAnswer,
   PAGES_PATH,

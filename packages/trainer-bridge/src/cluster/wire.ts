@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { SigningKey } from '../artifact/sign.ts'
 import type { KeyRange } from '../change-feed/places.ts'
 import type { FeedStart } from '../change-feed/read.ts'
-import type { FeedName, FeedPage } from '../refresh/live-model.ts'
+import type { FeedName, FeedPage } from '../refresh/micro-batch.ts'
 
 // What instances say to the one that leads. Requests are signed with a key that all of them derive from the signing key;
 // one that is sent again is refused like any page that does not follow.

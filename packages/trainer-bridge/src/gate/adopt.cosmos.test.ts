@@ -77,7 +77,6 @@ test.each([
     await storeClicks(container, 'v', ['item-1', 'item-2'])
     await vi.waitFor(() => expect(edge.model?.delta).toBe(1), 10_000)
     expect(edge.model?.epoch).toBe(1)
-    if (code === 'GATE_MISSING') return
     const base = { model: randomTrainedModel(45, 2), trainer: 'local/0.1.0', gate, since: 0 }
     await expect(service.bridge?.adopt(base)).rejects.toMatchObject({ code })
   },

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { randomTrainedModel } from '../testing/random-model.ts'
 import type { StoredBatch } from '../windows.ts'
 import { DriftGuard, MAX_STEP_LOSS, MAX_TOTAL_LOSS } from './guard.ts'
-import { LiveModel, type MicroBatch } from './live-model.ts'
+import { LiveModel } from './live-model.ts'
+import type { MicroBatch } from './micro-batch.ts'
 
 const T0 = 1_764_000_000_000
 const DIM = 64

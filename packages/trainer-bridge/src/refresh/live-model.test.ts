@@ -5,7 +5,8 @@ import { formatContinuation } from '../change-feed/places.ts'
 import { randomTrainedModel } from '../testing/random-model.ts'
 import { servingModel } from '../train/trained-model.ts'
 import type { StoredBatch } from '../windows.ts'
-import { LiveModel, type MicroBatch } from './live-model.ts'
+import { LiveModel } from './live-model.ts'
+import type { MicroBatch } from './micro-batch.ts'
 
 const T0 = 1_764_000_000_000
 let next = 0

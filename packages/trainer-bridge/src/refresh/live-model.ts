@@ -7,56 +7,18 @@ import {
   type ItemAttributes,
   type SessionToken,
 } from '@attune/core'
-import {
-  NO_ITEM,
-  type DeltaContent,
-  type FactorRows,
-  type NeighbourRows,
-  type PopularityRows,
-} from '@attune/core/artifact'
+import type { DeltaContent } from '@attune/core/artifact'
 import { seededRandom } from '@attune/core/testing'
-import type { ItemChange } from '../change-feed/items.ts'
 import { FeedPlaces, keyOf } from '../change-feed/places.ts'
 import type { TrainedModel } from '../train/trained-model.ts'
-import { Windows, type CountSink, type StoredBatch, type WindowsState } from '../windows.ts'
+import { Windows, type CountSink, type WindowsState } from '../windows.ts'
+import { factorRows, neighbourRows, popularityRows } from './changed-rows.ts'
 import { Counts, type CountsState } from './counts.ts'
 import { DriftGuard, type GuardFinding, type GuardState } from './guard.ts'
 import { NegativeSampler, placeRow, stepFactors, type RowExample } from './factors.ts'
-
-export type FeedName = 'events' | 'items'
-
-/** A page of one range of a change feed, as read. */
-export interface FeedPage {
-  /** Whose change feed; the events' when absent. */
-  readonly feed?: FeedName
-  readonly range: string
-  /** Where to go on reading this range once the page has been taken in; null: it is no page of a change feed. */
-  readonly continuation: string | null
-  /** Session token up to which the page's range has been read; null when the service told none. */
-  readonly through: string | null
-  readonly batches: readonly StoredBatch[]
-  /** Changes of the catalogue. */
-  readonly items?: readonly ItemChange[]
-}
-
-/** Everything that goes into one step of the model: applied again, it gives the same state. */
-export interface MicroBatch {
-  /** 1 for the first after the base model, then without gaps. */
-  readonly seq: number
-  /** Wall clock when it was taken in, milliseconds since 1970. */
-  readonly at: number
-  readonly pages: readonly FeedPage[]
-}
-
-/** What a delta is made of, before it has a number and a signature. */
-export interface ModelChange {
-  readonly items: readonly string[]
-  readonly content: DeltaContent
-  /** What the drift guard found; undefined when no factor row changed. */
-  readonly guard?: GuardFinding
-  /** What the catalogue says of items from now on; null: deleted. */
-  readonly attributes: ReadonlyMap<string, ItemAttributes | null>
-}
+import type { FeedName, MicroBatch, ModelChange } from './micro-batch.ts'
+import { Newcomers } from './newcomers.ts'
+import { wholeTables } from './whole-tables.ts'
 
 /** New items follow their neighbours until they have this many steps; from then on they are trained. */
 const PLACED_BELOW = 20
@@ -104,8 +66,7 @@ export class LiveModel {
   readonly #attributes: Map<string, ItemAttributes | null>
   readonly #catalogued = new Set<string>()
   #seq: number
-  /** Neighbours of rows newer than the base in both directions, in units. */
-  readonly #around = new Map<number, Map<number, number>>()
+  readonly #newcomers: Newcomers
   #dirtyFactors = new Set<number>()
   /** Rows there were before the micro-batch, as they were, when it changes them. */
   #oldFactors = new Map<number, Float32Array>()
@@ -135,7 +96,7 @@ export class LiveModel {
       this.#factors.set(values, row * base.dim)
       this.#trained.add(row)
     })
-    if (state !== undefined) this.#restoreAround(state.counts)
+    this.#newcomers = new Newcomers(base.ids.length, state?.counts.pairs)
   }
 
   get items(): number {
@@ -252,23 +213,9 @@ export class LiveModel {
 
   /** The model as it is now, as if it had been trained: what a full epoch is built from. */
   snapshot(): TrainedModel {
-    const { dim, neighbours: k } = this.base
+    const { dim } = this.base
     const n = this.items
-    const tables = {
-      srItems: new Uint32Array(n * k).fill(NO_ITEM),
-      srScores: new Uint8Array(n * k),
-      srScales: new Float32Array(n),
-      srSums: new Float32Array(n),
-      popularity: new Float32Array(n),
-      trend: new Float32Array(n),
-    }
-    const out = { items: tables.srItems, scores: tables.srScores, scales: tables.srScales }
-    for (let row = 0; row < n; row++) {
-      if (row < this.base.ids.length && this.counts.targets(row) === undefined) this.#copyRow(row, tables)
-      else tables.srSums[row] = this.counts.writeRow(row, out, row)
-      tables.popularity[row] = this.counts.popularity(row)
-      tables.trend[row] = this.counts.markSent(row)
-    }
+    const tables = wholeTables(this.base, this.counts, n)
     const ids = [...this.#ids]
     const attributes = new Map([...this.#attributes].filter(([id]) => this.#rowOf.has(id)))
     return {
@@ -278,17 +225,6 @@ export class LiveModel {
       factors: this.#factors.slice(0, n * dim),
       tables,
     }
-  }
-
-  #copyRow(
-    row: number,
-    tables: { srItems: Uint32Array; srScores: Uint8Array; srScales: Float32Array; srSums: Float32Array },
-  ): void {
-    const { neighbours: k, tables: base } = this.base
-    tables.srItems.set(base.srItems.subarray(row * k, (row + 1) * k), row * k)
-    tables.srScores.set(base.srScores.subarray(row * k, (row + 1) * k), row * k)
-    tables.srScales[row] = base.srScales[row] ?? 0
-    tables.srSums[row] = base.srSums[row] ?? 0
   }
 
   #catalogue(item: string, attributes: ItemAttributes | null): void {
@@ -337,25 +273,7 @@ export class LiveModel {
     const to = this.#row(target)
     this.counts.addPair(from, to, units)
     this.#dirtyPairs.add(from)
-    this.#noteAround(from, to, units)
-    this.#noteAround(to, from, units)
-  }
-
-  #noteAround(row: number, neighbour: number, units: number): void {
-    if (row < this.base.ids.length) return
-    let around = this.#around.get(row)
-    if (around === undefined) this.#around.set(row, (around = new Map<number, number>()))
-    const total = (around.get(neighbour) ?? 0) + units
-    if (total === 0) around.delete(neighbour)
-    else around.set(neighbour, total)
-    this.#dirtyFactors.add(row)
-  }
-
-  #restoreAround({ pairs }: CountsState): void {
-    for (let at = 0; at < pairs.length; at += 3) {
-      this.#noteAround(pairs[at]!, pairs[at + 1]!, pairs[at + 2]!)
-      this.#noteAround(pairs[at + 1]!, pairs[at]!, pairs[at + 2]!)
-    }
+    for (const row of this.#newcomers.note(from, to, units)) this.#dirtyFactors.add(row)
   }
 
   #example(history: readonly HistoryItem[], target: HistoryItem): RowExample {
@@ -381,8 +299,7 @@ export class LiveModel {
     for (const row of this.#dirtyFactors) {
       changing(row)
       if (this.#placed(row)) {
-        const around = this.#around.get(row) ?? new Map<number, number>()
-        placeRow(this.#factors, dim, row, around, this.counts.steps(row))
+        placeRow(this.#factors, dim, row, this.#newcomers.around(row), this.counts.steps(row))
       }
     }
     const settled = examples.filter(({ target }) => !this.#placed(target))
@@ -414,42 +331,15 @@ export class LiveModel {
   }
 
   #changed(): DeltaContent {
+    const { base, counts } = this
     return {
-      ...(this.#dirtyFactors.size > 0 && { factors: this.#factorRows() }),
-      ...(this.#dirtyPairs.size > 0 && { neighbours: this.#neighbourRows() }),
-      ...(this.#dirtySteps.size > 0 && { popularity: this.#popularityRows() }),
-    }
-  }
-
-  #factorRows(): FactorRows {
-    const { dim } = this.base
-    const rows = Uint32Array.from(this.#dirtyFactors).sort()
-    const factors = new Float32Array(rows.length * dim)
-    rows.forEach((row, index) => factors.set(this.#factors.subarray(row * dim, (row + 1) * dim), index * dim))
-    return { rows, factors }
-  }
-
-  #neighbourRows(): NeighbourRows {
-    const k = this.base.neighbours
-    const rows = Uint32Array.from(this.#dirtyPairs).sort()
-    const out = {
-      items: new Uint32Array(rows.length * k),
-      scores: new Uint8Array(rows.length * k),
-      scales: new Float32Array(rows.length),
-    }
-    return {
-      rows,
-      ...out,
-      sums: Float32Array.from(rows, (row, index) => this.counts.writeRow(row, out, index)),
-    }
-  }
-
-  #popularityRows(): PopularityRows {
-    const rows = Uint32Array.from(this.#dirtySteps).sort()
-    return {
-      rows,
-      popularity: Float32Array.from(rows, (row) => this.counts.popularity(row)),
-      trend: Float32Array.from(rows, (row) => this.counts.markSent(row)),
+      ...(this.#dirtyFactors.size > 0 && {
+        factors: factorRows(this.#dirtyFactors, this.#factors, base.dim),
+      }),
+      ...(this.#dirtyPairs.size > 0 && {
+        neighbours: neighbourRows(this.#dirtyPairs, counts, base.neighbours),
+      }),
+      ...(this.#dirtySteps.size > 0 && { popularity: popularityRows(this.#dirtySteps, counts) }),
     }
   }
 }

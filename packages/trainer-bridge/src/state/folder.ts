@@ -1,7 +1,7 @@
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BridgeError } from '../error.ts'
-import type { MicroBatch } from '../refresh/live-model.ts'
+import type { MicroBatch } from '../refresh/micro-batch.ts'
 import { flushFolder, writeAtomically } from './files.ts'
 import { Journal } from './journal.ts'
 import { lock } from './lock.ts'

@@ -1,6 +1,6 @@
 import { open, readFile, type FileHandle } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import type { MicroBatch } from '../refresh/live-model.ts'
+import type { MicroBatch } from '../refresh/micro-batch.ts'
 
 /**
  * Micro-batches in order, each flushed to disk before its effect leaves the process. One a line: CRC-32 of the JSON, a
