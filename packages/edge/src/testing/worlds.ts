@@ -18,6 +18,8 @@ export interface World {
   readonly apis: readonly Api[]
   readonly signer: TestSigner
   readonly artifact: TestArtifact
+  /** Stops an edge and starts it again on what it has stored: a process that was never asked anything. */
+  restart(edge: number): Promise<Api>
   close(): Promise<void>
 }
 
@@ -43,18 +45,24 @@ export async function createWorld(start: StartEdge, options: WorldOptions = {}):
     const signer = await createSigner()
     const artifact = await buildArtifact(seededRandom(1), { items: 300, epoch: 1 })
     const apis: Api[] = []
-    for (let edge = 0; edge < (options.edges ?? 1); edge++) {
+    const run = async (edge: number): Promise<Api> => {
       const plain = edgeOptions({ endpoint: cosmos.endpoint, key: cosmos.key }, signer)
       const configured = options.configure?.(plain, edge, cosmos) ?? plain
       const running = await start({ ...configured, persist: join(folder, `edge-${edge}`) })
-      edges.push(running)
-      const api = new Api(running.url)
-      apis.push(api)
+      edges[edge] = running
+      return (apis[edge] = new Api(running.url))
+    }
+    const restart = async (edge: number): Promise<Api> => {
+      await edges[edge]?.close()
+      return run(edge)
+    }
+    for (let edge = 0; edge < (options.edges ?? 1); edge++) {
+      const api = await run(edge)
       const pushed = await api.pushArtifact(signer, artifact)
       if (pushed.status !== 200)
         throw new Error(`edge ${edge} refused the epoch: ${JSON.stringify(pushed.body)}`)
     }
-    return { cosmos, edges, apis, signer, artifact, close }
+    return { cosmos, edges, apis, signer, artifact, restart, close }
   } catch (error) {
     await close()
     throw error

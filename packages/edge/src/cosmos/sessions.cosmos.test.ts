@@ -1,0 +1,4 @@
+import { startNodeEdge } from '../node.ts'
+import { describeSessions } from './sessions.contract.ts'
+
+describeSessions(startNodeEdge)

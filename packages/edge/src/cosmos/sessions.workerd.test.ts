@@ -1,0 +1,4 @@
+import { startWorkerdEdge } from '../host/workerd.ts'
+import { describeSessions } from './sessions.contract.ts'
+
+describeSessions(startWorkerdEdge)
