@@ -318,7 +318,7 @@ export function describeModels(start: StartEdge): void {
     expect([list.body.delta, list.body.items[0]?.id]).toEqual([1, 'item-42'])
   })
 
-  test('a delta brings a new item, which can then be asked about', async () => {
+  test('a delta brings a new item, which is counted at once and can be asked about', async () => {
     const factors = Float32Array.from({ length: 64 }, (_, index) => first.data.factors[7 * 64 + index] ?? 0)
     const content = {
       factors: { rows: Uint32Array.of(ITEMS), factors },

@@ -24,6 +24,8 @@ import {
   ServingModel,
   toRows,
   TypeScriptScanner,
+  weightTensors,
+  type StandardWeights,
 } from '@attune/core/rank'
 import { buildRandomModel } from '@attune/core/testing'
 import { CompactSign, exportJWK, generateKeyPair, type CryptoKey } from 'jose'
@@ -63,11 +65,15 @@ export interface ArtifactOptions {
   readonly epoch: number
   readonly neighbours?: number
   readonly golden?: number
+  /** Instead of random ones. */
+  readonly weights?: StandardWeights
 }
 
 /** A well-formed epoch of random numbers: real ONNX graphs, golden vectors by core's TypeScript. */
 export async function buildArtifact(random: Random, options: ArtifactOptions): Promise<TestArtifact> {
-  const { manifest: bare, data } = buildRandomModel(random, { neighbours: 20, ...options })
+  const { manifest: bare, data: drawn } = buildRandomModel(random, { neighbours: 20, ...options })
+  const chosen = options.weights && new Map(Object.entries(weightTensors(options.weights)))
+  const data = { ...drawn, ...(chosen && { weights: chosen }) }
   const weights = readWeights(data.weights ?? new Map(), bare.dim, bare.historyLength)
   const files = new Map<FileRole, Uint8Array>()
   const { items: n, dim: d, neighbours: k } = bare
