@@ -38,6 +38,11 @@ async function openEvents(endpoint: string, key: string): Promise<Container> {
   return container
 }
 
+function kindOf(dice: number): TrackedEvent['kind'] {
+  if (dice < 0.5) return 'click'
+  return dice < 0.7 ? 'view' : dice < 0.9 ? 'add-to-cart' : 'purchase'
+}
+
 /** Writes batches until told to stop; events come twice now and then, and late. */
 async function write(
   container: Container,
@@ -51,7 +56,7 @@ async function write(
     const at = Date.now()
     const events: TrackedEvent[] = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, index) => ({
       id: `event-${documents.length}-${index}`,
-      kind: random() < 0.8 ? 'click' : 'view',
+      kind: kindOf(random()),
       item: random() < 0.1 ? `new-${Math.floor(random() * 20)}` : `item-${Math.floor(random() * ITEMS)}`,
       at: at - Math.floor(random() * 60_000),
     }))
@@ -74,12 +79,14 @@ async function write(
   return { documents, session }
 }
 
-/** Counts of all documents, once each, in the order they were stored: pairs as `a>b`, and steps. */
+/** Counts of all documents, once each, in the order they were stored: pairs as `a>b`, steps, and baskets as `a+b`. */
 function recount(documents: readonly BatchDocument[]): {
   pairs: Map<string, number>
   steps: Map<string, number>
+  baskets: Map<string, number>
 } {
   const pairs = new Map<string, number>()
+  const baskets = new Map<string, number>()
   const steps = new Map<string, number>()
   const windows = new Windows()
   for (const document of documents) {
@@ -87,10 +94,14 @@ function recount(documents: readonly BatchDocument[]): {
       step: (item, sign) => steps.set(item, (steps.get(item) ?? 0) + sign),
       pair: (source, target, units, sign) =>
         pairs.set(`${source}>${target}`, (pairs.get(`${source}>${target}`) ?? 0) + sign * units),
+      together: (one, other, visits) => {
+        const key = [one, other].sort().join('+')
+        baskets.set(key, (baskets.get(key) ?? 0) + visits)
+      },
     })
   }
-  for (const map of [pairs, steps]) for (const [key, count] of map) if (count === 0) map.delete(key)
-  return { pairs, steps }
+  for (const map of [pairs, steps, baskets]) for (const [key, count] of map) if (count === 0) map.delete(key)
+  return { pairs, steps, baskets }
 }
 
 test(
@@ -162,6 +173,12 @@ test(
       expect(documents.length).toBeGreaterThan(200)
       expect(sorted(steps)).toEqual(sorted(expected.steps))
       expect(sorted(pairs)).toEqual(sorted(expected.pairs))
+      const baskets = new Map<string, number>()
+      const bought = live.baskets.state()
+      for (let at = 0; at < bought.length; at += 3)
+        baskets.set([name(bought[at]), name(bought[at + 1])].sort().join('+'), bought[at + 2] ?? 0)
+      expect(baskets.size).toBeGreaterThan(20)
+      expect(sorted(baskets)).toEqual(sorted(expected.baskets))
 
       // The edge holds the same, in the numbers it was sent.
       const { model } = edge
@@ -172,6 +189,11 @@ test(
         for (const [pair, units] of expected.pairs)
           if (pair.startsWith(`${id}>`)) sum += units / UNITS_PER_PAIR
         expect(model?.srSums[row]).toBeCloseTo(sum, 2)
+        const most = Math.max(
+          0,
+          ...[...expected.baskets].map(([pair, visits]) => (pair.split('+').includes(id) ? visits : 0)),
+        )
+        expect(model?.together?.scales[row] ?? 0).toBe(most)
       }
       // In the order of arrival: epochs only rise, deltas of an epoch follow one another, and nothing was refused.
       const taken = edge.log.flatMap((line) => {

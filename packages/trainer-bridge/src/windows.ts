@@ -6,6 +6,7 @@ import {
   type HistoryItem,
   type TrackedEvent,
 } from '@attune/core'
+import { tellBaskets } from './baskets.ts'
 
 /** What counts need of a stored batch. */
 export type StoredBatch = Pick<BatchDocument, 'id' | 'visitor' | 'received' | 'events'>
@@ -33,6 +34,8 @@ export interface CountSink {
   step(item: string, sign: 1 | -1): void
   /** @param units - {@link UNITS_PER_PAIR} / distance */
   pair(source: string, target: string, units: number, sign: 1 | -1): void
+  /** Visits more (negative: fewer) that have both in their basket; two different items, told once. */
+  together?(one: string, other: string, visits: number): void
   /** A step with the steps of the same visit before it, oldest first; not taken back. */
   example?(history: readonly HistoryItem[], target: HistoryItem): void
 }
@@ -57,7 +60,7 @@ export interface WindowsState {
 }
 
 /**
- * Batches of the change feed → steps, pairs and training examples of visits (gaps of 30 minutes, core's `toHistory`).
+ * Batches of the change feed → steps, pairs, baskets and training examples of visits (gaps of 30 minutes, core's `toHistory`).
  *
  * Depends only on the order of batches of one visitor, which the feed keeps, never on the wall clock or on how visitors
  * interleave: a recount gives the same numbers. An event that comes late, within the hour, is put in its place, and what
@@ -93,6 +96,8 @@ export class Windows {
     while (same < before.length && same < after.length && isSame(before[same], after[same])) same++
     tell(before, same, -1, sink)
     tell(after, same, 1, sink)
+    if (sink.together !== undefined)
+      tellBaskets(before, after, (one, other, visits) => sink.together?.(one, other, visits))
     visitor.steps = after
     if (visitor.events.length > MAX_RETAINED_EVENTS) shorten(visitor)
     this.#sweep(batch.received)

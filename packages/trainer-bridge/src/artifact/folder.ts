@@ -106,7 +106,7 @@ export function modelOf({ manifest, files }: Artifact): TrainedModel {
     items: file('items'),
     weights: file('weights'),
   })
-  const { srItems, srScores, srScales, srSums, popularity, trend } = data
+  const { srItems, srScores, srScales, srSums, popularity, trend, together } = data
   return {
     ids: data.ids,
     ...(data.attributes && { attributes: data.attributes }),
@@ -115,7 +115,7 @@ export function modelOf({ manifest, files }: Artifact): TrainedModel {
     neighbours: manifest.neighbours,
     temperature: manifest.temperature,
     factors: data.factors,
-    tables: { srItems, srScores, srScales, srSums, popularity, trend },
+    tables: { srItems, srScores, srScales, srSums, popularity, trend, ...(together && { together }) },
     weights: readWeights(data.weights ?? new Map(), manifest.dim, manifest.historyLength),
     metrics: undefined,
   }

@@ -1,5 +1,6 @@
-import type { FactorRows, NeighbourRows, PopularityRows } from '@attune/core/artifact'
+import type { FactorRows, NeighbourRows, PopularityRows, TogetherRows } from '@attune/core/artifact'
 import type { Counts } from './counts.ts'
+import type { TogetherCounts } from './together.ts'
 
 /** Rows of `[N, d]` factors as a delta carries them. */
 export function factorRows(changed: Iterable<number>, factors: Float32Array, dim: number): FactorRows {
@@ -28,4 +29,19 @@ export function popularityRows(changed: Iterable<number>, counts: Counts): Popul
     popularity: Float32Array.from(rows, (row) => counts.popularity(row)),
     trend: Float32Array.from(rows, (row) => counts.markSent(row)),
   }
+}
+
+/** Rows of the table of baskets. */
+export function togetherRows(changed: Iterable<number>, baskets: TogetherCounts): TogetherRows {
+  const { width } = baskets
+  const rows = Uint32Array.from(changed).sort()
+  const out = {
+    items: new Uint32Array(rows.length * width),
+    scores: new Uint8Array(rows.length * width),
+    scales: new Float32Array(rows.length),
+  }
+  rows.forEach((row, index) => {
+    baskets.writeRow(row, out, index)
+  })
+  return { rows, ...out, width }
 }

@@ -89,6 +89,65 @@ test('an edge that applies the deltas holds what a full epoch of the same state 
   expect(edge.popularity.slice(0, n)).toEqual(full.tables.popularity)
 })
 
+const purchases = (visitor: string, items: string[], at = T0): StoredBatch => {
+  const batch = clicks(visitor, items, at)
+  return { ...batch, events: batch.events.map((event) => ({ ...event, kind: 'purchase' })) }
+}
+
+test('three visits that bought 1 with 2 and one that bought 1 with 3: the rows of a delta, worked by hand', () => {
+  const base = randomTrainedModel(10)
+  const live = new LiveModel(base)
+  expect(live.apply(micro(1, [clicks('v0', ['item-1', 'item-2'])])).content.together).toBeUndefined()
+  live.apply(micro(2, [purchases('v1', ['item-1', 'item-2']), purchases('v2', ['item-2', 'item-1'])]))
+  const { together } = live.apply(
+    micro(3, [purchases('v3', ['item-1', 'item-2']), purchases('v4', ['item-1', 'item-3'])]),
+  ).content
+  expect(together?.width).toBe(32)
+  expect([...(together?.rows ?? [])]).toEqual([1, 2, 3])
+  const row = (index: number) =>
+    [0, 1].map((place) => {
+      const slot = index * 32 + place
+      return [together?.items[slot], together?.scores[slot]]
+    })
+  // Scores are 255·√(count/largest): 255 for 3 of 3, 255·√(1/3) = 147 for 1 of 3.
+  expect(row(0)).toEqual([
+    [2, 255],
+    [3, 147],
+  ])
+  expect(row(1)[0]).toEqual([1, 255])
+  expect(row(2)[0]).toEqual([1, 255])
+  expect([...(together?.scales ?? [])]).toEqual([3, 3, 1])
+  expect(live.baskets.visits(2, 1)).toBe(3)
+})
+
+test('live baskets go on top of trained ones, and a full epoch says what the deltas told an edge', () => {
+  const seed = new LiveModel(randomTrainedModel(10))
+  seed.apply(micro(1, [purchases('v1', ['item-1', 'item-2']), purchases('v2', ['item-4', 'item-5'])]))
+  const base = seed.snapshot()
+  const live = new LiveModel(base)
+  const makeScanner = (dim: number, capacity: number) => new TypeScriptScanner(dim, capacity)
+  const edge = servingModel({ ...base, tables: structuredClone(base.tables) }, makeScanner)
+  const change = live.apply(
+    micro(1, [purchases('v3', ['item-2', 'item-1']), purchases('v4', ['new', 'item-1'])]),
+  )
+  const tensors = writeSafetensors(deltaTensors(change.content, 64, 20))
+  expect(edge.apply(header(1, change.items), tensors)).toBe(true)
+  // 1 + 1 with item-2, 1 with the new item; 4 and 5 as they were.
+  expect(edge.together?.scales[1]).toBe(2)
+  expect([...(edge.together?.items.slice(32, 34) ?? [])]).toEqual([2, 10])
+  const full = live.snapshot()
+  expect(full.tables.together?.scales.length).toBe(11)
+  for (const row of full.ids.keys()) {
+    const slots = [row * 32, row * 32 + 32] as const
+    expect(edge.together?.items.slice(...slots)).toEqual(full.tables.together?.items.slice(...slots))
+    expect(edge.together?.scores.slice(...slots)).toEqual(full.tables.together?.scores.slice(...slots))
+    expect(edge.together?.scales[row]).toBe(full.tables.together?.scales[row])
+  }
+  // And through a checkpoint in between.
+  const again = new LiveModel(base, structuredClone(live.state()))
+  expect(again.snapshot().tables.together).toEqual(full.tables.together)
+})
+
 test('the same micro-batches give the same state, bit by bit, also through a state in between', () => {
   const base = randomTrainedModel(150)
   const batches = Array.from({ length: 40 }, (_, index) =>
@@ -96,6 +155,11 @@ test('the same micro-batches give the same state, bit by bit, also through a sta
       clicks(
         `v${index % 7}`,
         [`item-${(index * 31) % 150}`, `item-${(index * 17) % 150}`, 'new-1'],
+        T0 + index * 60_000,
+      ),
+      purchases(
+        `w${index % 5}`,
+        [`item-${(index * 3) % 20}`, `item-${(index * 7) % 20}`],
         T0 + index * 60_000,
       ),
     ]),
@@ -115,6 +179,8 @@ test('the same micro-batches give the same state, bit by bit, also through a sta
     steps: triples(steps).sort(),
   })
   expect(sorted(second.counts.state())).toEqual(sorted(straight.counts.state()))
+  expect(triples(second.baskets.state()).sort()).toEqual(triples(straight.baskets.state()).sort())
+  expect(straight.baskets.state().length).toBeGreaterThan(0)
   expect(second.through).toBe(straight.through)
   expect(second.places('events').continuations).toEqual(straight.places('events').continuations)
 })

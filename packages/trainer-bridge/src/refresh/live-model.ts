@@ -12,12 +12,13 @@ import { seededRandom } from '@attune/core/testing'
 import { FeedPlaces, keyOf } from '../change-feed/places.ts'
 import type { TrainedModel } from '../train/trained-model.ts'
 import { Windows, type CountSink, type WindowsState } from '../windows.ts'
-import { factorRows, neighbourRows, popularityRows } from './changed-rows.ts'
+import { factorRows, neighbourRows, popularityRows, togetherRows } from './changed-rows.ts'
 import { Counts, type CountsState } from './counts.ts'
 import { DriftGuard, type GuardFinding, type GuardState } from './guard.ts'
 import { NegativeSampler, placeRow, stepFactors, type RowExample } from './factors.ts'
 import type { FeedName, MicroBatch, ModelChange } from './micro-batch.ts'
 import { Newcomers } from './newcomers.ts'
+import { TogetherCounts } from './together.ts'
 import { wholeTables } from './whole-tables.ts'
 
 /** New items follow their neighbours until they have this many steps; from then on they are trained. */
@@ -39,6 +40,8 @@ export interface LiveState {
   readonly newItems: readonly string[]
   readonly windows: WindowsState
   readonly counts: CountsState
+  /** Of baskets, see {@link TogetherCounts}; absent in states written before they were counted. */
+  readonly together?: Float64Array
   /** Rows that differ from the base's, and their values `[rows, d]`. */
   readonly factorRows: Uint32Array
   readonly factors: Float32Array
@@ -53,6 +56,7 @@ export interface LiveState {
 export class LiveModel {
   readonly base: TrainedModel
   readonly counts: Counts
+  readonly baskets: TogetherCounts
   readonly #windows: Windows
   readonly #ids: string[]
   readonly #rowOf: Map<string, number>
@@ -71,11 +75,13 @@ export class LiveModel {
   /** Rows there were before the micro-batch, as they were, when it changes them. */
   #oldFactors = new Map<number, Float32Array>()
   #dirtyPairs = new Set<number>()
+  #dirtyBaskets = new Set<number>()
   #dirtySteps = new Set<number>()
 
   constructor(base: TrainedModel, state?: LiveState) {
     this.base = base
     this.counts = new Counts(base.tables, base.neighbours, state?.counts)
+    this.baskets = new TogetherCounts(base.tables.together, state?.together)
     this.#windows = state === undefined ? new Windows() : Windows.from(state.windows)
     this.#ids = [...base.ids, ...(state?.newItems ?? [])]
     this.#rowOf = new Map(this.#ids.map((id, row) => [id, row]))
@@ -154,6 +160,7 @@ export class LiveModel {
     this.#dirtyFactors = new Set()
     this.#oldFactors = new Map()
     this.#dirtyPairs = new Set()
+    this.#dirtyBaskets = new Set()
     this.#dirtySteps = new Set()
     const known = this.items
     const examples: RowExample[] = []
@@ -161,6 +168,7 @@ export class LiveModel {
     const sink: CountSink = {
       step: (item, sign) => this.#step(item, sign),
       pair: (source, target, units, sign) => this.#pair(source, target, sign * units),
+      together: (one, other, visits) => this.#together(one, other, visits),
       example: (history, target) => examples.push(this.#example(history, target)),
     }
     for (const page of batch.pages) {
@@ -205,6 +213,7 @@ export class LiveModel {
       newItems: this.#ids.slice(this.base.ids.length),
       windows: this.#windows.state(),
       counts: this.counts.state(),
+      together: this.baskets.state(),
       factorRows,
       factors,
       guard: this.#guard.state(),
@@ -215,7 +224,7 @@ export class LiveModel {
   snapshot(): TrainedModel {
     const { dim } = this.base
     const n = this.items
-    const tables = wholeTables(this.base, this.counts, n)
+    const tables = wholeTables(this.base, this.counts, this.baskets, n)
     const ids = [...this.#ids]
     const attributes = new Map([...this.#attributes].filter(([id]) => this.#rowOf.has(id)))
     return {
@@ -274,6 +283,12 @@ export class LiveModel {
     this.counts.addPair(from, to, units)
     this.#dirtyPairs.add(from)
     for (const row of this.#newcomers.note(from, to, units)) this.#dirtyFactors.add(row)
+  }
+
+  #together(one: string, other: string, visits: number): void {
+    const rows = [this.#row(one), this.#row(other)] as const
+    this.baskets.add(...rows, visits)
+    for (const row of rows) this.#dirtyBaskets.add(row)
   }
 
   #example(history: readonly HistoryItem[], target: HistoryItem): RowExample {
@@ -340,6 +355,7 @@ export class LiveModel {
         neighbours: neighbourRows(this.#dirtyPairs, counts, base.neighbours),
       }),
       ...(this.#dirtySteps.size > 0 && { popularity: popularityRows(this.#dirtySteps, counts) }),
+      ...(this.#dirtyBaskets.size > 0 && { together: togetherRows(this.#dirtyBaskets, this.baskets) }),
     }
   }
 }

@@ -2,13 +2,15 @@ import { NO_ITEM } from '@attune/core/artifact'
 import type { Tables } from '../train/tables.ts'
 import type { TrainedModel } from '../train/trained-model.ts'
 import type { Counts } from './counts.ts'
+import type { TogetherCounts } from './together.ts'
 
 /**
  * The base's tables with live counts on top, for `n` items; notes that edges are told these trends. Rows without live
  * counts are copied: quantised once more they would not stay the same bytes.
  */
-export function wholeTables(base: TrainedModel, counts: Counts, n: number): Tables {
+export function wholeTables(base: TrainedModel, counts: Counts, baskets: TogetherCounts, n: number): Tables {
   const k = base.neighbours
+  const together = baskets.table(n)
   const tables: Tables = {
     srItems: new Uint32Array(n * k).fill(NO_ITEM),
     srScores: new Uint8Array(n * k),
@@ -16,6 +18,7 @@ export function wholeTables(base: TrainedModel, counts: Counts, n: number): Tabl
     srSums: new Float32Array(n),
     popularity: new Float32Array(n),
     trend: new Float32Array(n),
+    ...(together && { together }),
   }
   const out = { items: tables.srItems, scores: tables.srScores, scales: tables.srScales }
   for (let row = 0; row < n; row++) {

@@ -22,7 +22,7 @@ const FORMAT = 1
 /** Snapshot → one safetensors file: numbers as tensors, the rest as JSON in `meta`. */
 export function writeSnapshot(snapshot: Snapshot): Uint8Array {
   const { live, ...place } = snapshot
-  const { counts, factorRows, factors, ...rest } = live
+  const { counts, together, factorRows, factors, ...rest } = live
   const meta = JSON.stringify({
     format: FORMAT,
     ...place,
@@ -36,6 +36,7 @@ export function writeSnapshot(snapshot: Snapshot): Uint8Array {
     // safetensors of core has no 64-bit numbers: kept as their bytes.
     pairs: vector(bytesOf(counts.pairs)),
     steps: vector(bytesOf(counts.steps)),
+    ...(together && { together: vector(bytesOf(together)) }),
     factor_rows: vector(factorRows),
     factors: vector(factors),
   })
@@ -52,7 +53,7 @@ export function readSnapshot(bytes: Uint8Array): Snapshot {
       format: number
       trendClicks: number
       trendBase: number
-      live: Omit<LiveState, 'counts' | 'factorRows' | 'factors'>
+      live: Omit<LiveState, 'counts' | 'together' | 'factorRows' | 'factors'>
     }
     if (meta.format !== FORMAT) throw new Error(`format ${meta.format}, this version reads ${FORMAT}`)
     const { format, trendClicks, trendBase, live, ...place } = meta
@@ -67,6 +68,8 @@ export function readSnapshot(bytes: Uint8Array): Snapshot {
           pairs: doublesOf(take(tensors, 'pairs', Uint8Array)),
           steps: doublesOf(take(tensors, 'steps', Uint8Array)),
         },
+        // Written by a version that counted no baskets yet.
+        ...(tensors.has('together') && { together: doublesOf(take(tensors, 'together', Uint8Array)) }),
         factorRows: take(tensors, 'factor_rows', Uint32Array),
         factors: take(tensors, 'factors', Float32Array),
       },

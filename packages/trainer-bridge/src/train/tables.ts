@@ -1,4 +1,4 @@
-import { quantizeNeighbours } from '@attune/core/artifact'
+import { quantizeNeighbours, type TogetherTable } from '@attune/core/artifact'
 import type { TrainingData } from './data.ts'
 
 /** What is counted rather than learned. N items, K neighbours a row; see docs/artifact-format.md. */
@@ -15,6 +15,8 @@ export interface Tables {
   readonly popularity: Float32Array
   /** [N] */
   readonly trend: Float32Array
+  /** What was put into baskets together; absent where nothing was. */
+  readonly together?: TogetherTable
 }
 
 /** Pairs further apart than this say nothing. */

@@ -5,6 +5,7 @@ import { TEMPERATURE } from './encoder-pass.ts'
 import { TrainError } from './errors.ts'
 import { cosineRanker } from './ranker-fit.ts'
 import { buildTables } from './tables.ts'
+import { buildTogether } from './together.ts'
 import { ENCODER_DEFAULTS, trainEncoder, type EncoderProgress } from './train-encoder.ts'
 import { trainRanker } from './train-ranker.ts'
 import type { TrainedModel } from './trained-model.ts'
@@ -150,9 +151,10 @@ export async function trainLocal(data: TrainingData, options: TrainOptions = {})
     onProgress: report('rebuild'),
     ...(second && { checkpoints: second }),
   })
+  const together = buildTogether(data)
   const model = assemble({
     factors: rebuilt.factors,
-    tables: buildTables(data, neighbours),
+    tables: { ...buildTables(data, neighbours), ...(together && { together }) },
     weights: { encoder: rebuilt.weights, ranker: ranker.weights },
     metrics: ranker.metrics,
   })

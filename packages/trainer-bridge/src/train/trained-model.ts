@@ -1,6 +1,7 @@
 import type { ItemAttributes } from '@attune/core'
 import {
   quantizeRows,
+  togetherTensors,
   writeSafetensors,
   type FileRole,
   type Manifest,
@@ -133,6 +134,7 @@ export async function artifactFiles(
       sr_sums: vector(tables.srSums),
       popularity: vector(tables.popularity),
       trend: vector(tables.trend),
+      ...(tables.together && togetherTensors(tables.together)),
     }),
     items: json({
       ids: model.ids,
