@@ -16,6 +16,7 @@ test('rules with every field are what was written', () => {
     minStock: 1,
     diversity: { lambda: 0.7 },
     explore: { epsilon: 0.05 },
+    fill: false,
   }
   expect(parseRules(rules)).toEqual(rules)
   expect(parseRules({ explore: { temperature: 0.5 } })).toEqual({ explore: { temperature: 0.5 } })
@@ -38,6 +39,7 @@ test('every mistake is told at once, each with its path', () => {
     minStock: -1,
     diversity: { lambda: 2 },
     explore: { epsilon: 2 },
+    fill: 'no',
   }
   const error = thrown(() => parseRules(wrong, 'rules'))
   expect(error).toMatchObject({ code: 'RULES_INVALID' })
@@ -53,6 +55,7 @@ test('every mistake is told at once, each with its path', () => {
     'rules.minStock',
     'rules.diversity.lambda',
     'rules.explore.epsilon',
+    'rules.fill',
   ])
   expect(thrown(() => parseRules({ pins: [wrong.pins[0], wrong.pins[2]] }))).toMatchObject({
     issues: [{ path: 'rules.pins[1].item' }],

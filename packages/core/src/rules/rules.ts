@@ -45,6 +45,8 @@ export interface SlotRules {
   /** 0: only what is unlike what stands above; 1: only the score. */
   readonly diversity?: { readonly lambda: number }
   readonly explore?: Exploration
+  /** false: `recent` and `bought-together` stay as short as they are; else they are filled up. */
+  readonly fill?: boolean
 }
 
 export const MAX_BOOSTS = 20
@@ -108,6 +110,8 @@ const readRules: Read<SlotRules> = (input, path, issues) =>
       typeof value === 'object' && value !== null && Object.hasOwn(value, 'temperature')
         ? readAll<{ temperature: number }>(value, at, into, { temperature: numberFrom(1e-3, 1e3) })
         : readAll<{ epsilon: number }>(value, at, into, { epsilon: numberFrom(0, 1) }),
+    fill: (value, at, into) =>
+      typeof value === 'boolean' ? value : failInto(into, RULE_INVALID)(at, 'true or false', value),
   })
 
 const RULE_INVALID = 'RULE_INVALID'

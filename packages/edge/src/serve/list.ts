@@ -17,6 +17,7 @@ import { arrange, explore } from '@attune/core/rules'
 import type { ParsedRankRequest } from '../routes/parse-rank.ts'
 import { boostOf, type Slot } from '../slots/compile.ts'
 import type { Epoch } from './current.ts'
+import { fillUp, type PartlySourced } from './fill.ts'
 
 /** Candidates that rules choose from, for each item of the list. */
 const POOL = 3
@@ -58,21 +59,28 @@ export async function makeList(epoch: Epoch, input: ListInput): Promise<List> {
     ...(arranged && { keep: POOL * request.k }),
   }
   const ranked = await byStrategy(epoch, input, query)
-  const sources = 'sources' in ranked ? sourcesOf(ranked as SourcedList) : undefined
+  const { sources, steps: from = steps } = ranked
+  const said = { steps, from, sources }
   if (!arranged && pins === undefined)
-    return { ...ranked, propensities: undefined, reasons: reasonsOf(model, ranked, steps, sources) }
+    return { ...ranked, propensities: undefined, reasons: reasonsOf(model, ranked, said) }
   const list = arranged
     ? withRules(model, ranked, slot, request.k, input.random)
     : { ...ranked, propensities: undefined }
   const pinned = withPins(model, list, slot, input)
-  return { ...pinned, reasons: reasonsOf(model, pinned, steps, sources) }
+  return { ...pinned, reasons: reasonsOf(model, pinned, said) }
 }
 
 async function byStrategy(
-  { model, engine, scratch }: Epoch,
-  { request, steps, onRetrieved }: ListInput,
+  epoch: Epoch,
+  { request, slot, steps, onRetrieved }: ListInput,
   query: RankQuery,
-): Promise<Ranked> {
+): Promise<Ranked & Partial<PartlySourced>> {
+  const { model, engine, scratch } = epoch
+  const filled = (
+    own: () => SourcedList,
+    from: readonly HistoryItem[],
+  ): Promise<PartlySourced> | PartlySourced =>
+    slot.rules.fill === false ? unfilled(own(), from) : fillUp(epoch, own, from, query, onRetrieved)
   switch (request.strategy) {
     case 'trending':
       return rankByPopularity(model, 'trending', query)
@@ -81,9 +89,12 @@ async function byStrategy(
     case 'new':
       return rankByPopularity(model, 'newest', query)
     case 'recent':
-      return rankRecent(model, query)
+      return filled(() => rankRecent(model, query), steps)
     case 'bought-together':
-      return rankTogether(model, startsOf(model, request.item, steps), query)
+      return filled(
+        () => rankTogether(model, startsOf(model, request.item, steps), query),
+        stepsToward(model, request.item, steps),
+      )
     default:
       // `epoch.engine` was looked at before anything else was done for the request.
       if (engine === undefined) return rankByPopularity(model, 'popular', query)
@@ -100,6 +111,20 @@ function startsOf(model: ServingModel, item: string | undefined, steps: readonly
   if (row !== undefined) return [row]
   const basket = rowsOf(steps.filter(({ kind }) => kind === 'add-to-cart' || kind === 'purchase'))
   return basket.length > 0 ? basket : rowsOf(steps.slice(-1))
+}
+
+/** What goes with the item of the page is filled with what is like it; without one, with what is for the visitor. */
+function stepsToward(
+  model: ServingModel,
+  item: string | undefined,
+  steps: readonly HistoryItem[],
+): readonly HistoryItem[] {
+  const known = item !== undefined && model.rowOf(item) !== undefined
+  return known ? [{ item, kind: 'click', at: steps.at(-1)?.at ?? 0 }] : steps
+}
+
+function unfilled(list: SourcedList, steps: readonly HistoryItem[]): PartlySourced {
+  return { ...list, sources: new Map(list.rows.map((row, at) => [row, list.sources[at] ?? row])), steps }
 }
 
 /** Limits, diversity and exploration over the best `POOL · k`. */
@@ -178,29 +203,28 @@ function withPins<T extends Ranked & Pick<List, 'propensities'>>(
   }
 }
 
-function sourcesOf({ rows, sources }: SourcedList): ReadonlyMap<number, number> {
-  return new Map(rows.map((row, place) => [row, sources[place] ?? row]))
-}
-
-/** The step each item is there for: where the strategy knows it, or the one that speaks loudest. */
+/** The step each item is there for: the one its strategy knows, or of those it was ranked from the one that speaks loudest. */
 function reasonsOf(
   model: ServingModel,
   ranked: Ranked,
-  steps: readonly HistoryItem[],
-  sources: ReadonlyMap<number, number> | undefined,
+  said: {
+    /** The visitor's. */
+    readonly steps: readonly HistoryItem[]
+    /** What the ranker went by. */
+    readonly from: readonly HistoryItem[]
+    readonly sources: ReadonlyMap<number, number> | undefined
+  },
 ): List['reasons'] {
-  if (sources !== undefined) {
-    return ranked.rows.map((row) => {
-      const item = model.ids[sources.get(row) ?? -1]
-      if (item === undefined) return undefined
-      return { item, kind: steps.findLast((step) => step.item === item)?.kind ?? 'purchase' }
-    })
-  }
-  if (ranked.engine === 'none') return ranked.rows.map(() => undefined)
-  const known = steps.slice(-MAX_HISTORY_STEPS)
-  return explain(model, toRows(model, known), ranked.rows).map((index) => {
-    const step = known[index ?? -1]
-    return step && { item: step.item, kind: step.kind }
+  const known = said.from.slice(-MAX_HISTORY_STEPS)
+  const ranker = ranked.engine === 'none' ? [] : explain(model, toRows(model, known), ranked.rows)
+  return ranked.rows.map((row, place) => {
+    const source = said.sources?.get(row)
+    if (source === undefined) {
+      const step = known[ranker[place] ?? -1]
+      return step && { item: step.item, kind: step.kind }
+    }
+    const item = model.ids[source] ?? ''
+    return { item, kind: said.steps.findLast((step) => step.item === item)?.kind ?? 'purchase' }
   })
 }
 
