@@ -5,6 +5,7 @@ import type {
   Problem,
   RankRequest,
   RankResponse,
+  TrackedEvent,
   VisitorResponse,
 } from '@attune/core'
 
@@ -23,15 +24,20 @@ export class Visitor {
   }
 
   /** Clicks once; the session token of the answer is kept. */
-  async click(edge: string, item: string, at: number): Promise<EventsResponse> {
+  click(edge: string, item: string, at: number): Promise<EventsResponse> {
+    return this.send(edge, [{ id: randomUUID(), kind: 'click', item, at }])
+  }
+
+  /** Sends a batch; the session token of the answer is kept. @throws unless all of it was taken */
+  async send(edge: string, events: readonly TrackedEvent[]): Promise<EventsResponse> {
     const answer = await post<EventsResponse>(this.#url(edge, 'events'), {
       batch: randomUUID(),
       visitor: this.handle,
       ...(this.session !== undefined && { session: this.session }),
-      events: [{ id: randomUUID(), kind: 'click', item, at }],
+      events,
     })
-    if (answer.accepted !== 1)
-      throw new Error(`click on ${item}: expected 1 accepted, received ${JSON.stringify(answer)}`)
+    if (answer.accepted !== events.length)
+      throw new Error(`events: expected ${events.length} accepted, received ${JSON.stringify(answer)}`)
     this.session = answer.session
     return answer
   }
