@@ -1,109 +1,176 @@
-// AssemblyScript, compiled by asc to wasm/scan.wasm. The twin in TypeScript: src/rank/scan.ts, TypeScriptScanner.
+// AssemblyScript, compiled by asc to wasm/scan.wasm. The twin in TypeScript: src/rank/typescript-scanner.ts.
 // Memory is laid out by the caller; nothing is allocated here.
 
-/** Swaps heap entry `at` down to its place; a min-heap by score in `scores`, rows alongside. */
-function sift(scores: usize, rows: usize, size: i32, start: i32): void {
-  let at = start
-  const score = load<f32>(scores + (at << 2))
-  const row = load<u32>(rows + (at << 2))
-  for (;;) {
-    let child = 2 * at + 1
-    if (child >= size) break
-    if (child + 1 < size && load<f32>(scores + ((child + 1) << 2)) < load<f32>(scores + (child << 2))) child++
-    const childScore = load<f32>(scores + (child << 2))
-    if (childScore >= score) break
-    store<f32>(scores + (at << 2), childScore)
-    store<u32>(rows + (at << 2), load<u32>(rows + (child << 2)))
-    at = child
-  }
-  store<f32>(scores + (at << 2), score)
-  store<u32>(rows + (at << 2), row)
-}
+/**
+ * Rows of a block, which lie interleaved: first columns 0 and 1 of all of them, row by row, then columns 2 and 3, and so
+ * on. 16 bytes are then two columns of eight rows, whose sums need no adding across lanes; the columns of the query
+ * are loaded once for 64 rows; and everything is read in the order in which it lies.
+ */
+const BLOCK: i32 = 64
+/** Columns whose products are added up in int16: the caller scales queries so that they fit. */
+const CHUNK: i32 = 64
+/** What stands for zero in a query. */
+const QUERY_ZERO: i32 = 64
 
-/** Lane sums of a, b, c and d, as one vector. */
+/** Chunks of a row, the last of which may be shorter. */
 @inline
-function lanes(a: v128, b: v128, c: v128, d: v128): v128 {
-  const ab = i32x4.add(v128.shuffle<i32>(a, b, 0, 1, 4, 5), v128.shuffle<i32>(a, b, 2, 3, 6, 7))
-  const cd = i32x4.add(v128.shuffle<i32>(c, d, 0, 1, 4, 5), v128.shuffle<i32>(c, d, 2, 3, 6, 7))
-  return i32x4.add(v128.shuffle<i32>(ab, cd, 0, 2, 4, 6), v128.shuffle<i32>(ab, cd, 1, 3, 5, 7))
+function chunksOf(dim: i32): i32 {
+  return (dim + CHUNK - 1) / CHUNK
 }
 
 /**
- * 16 products of int8 with numbers from 0 to 31, added up in pairs: at most 2·127·31 = 7,874, so that four such vectors
- * fit into int16. With the second factor below 128 the relaxed instruction has one meaning on every machine.
+ * 16 products of int8 with numbers from 0 to 127, added up in pairs: at most 2·128·127 = 32,512, which fits into int16.
+ * With the second factor below 128 the relaxed instruction has one meaning on every machine.
  */
 @inline
-function products(row: usize, query: v128): v128 {
-  return i16x8.relaxed_dot_i8x16_i7x16_s(v128.load(row), query)
+function products(rows: usize, query: v128): v128 {
+  return i16x8.relaxed_dot_i8x16_i7x16_s(v128.load(rows), query)
 }
 
-/** 64 products, in four sums. */
+/** Scores of eight rows, rounded to 16 bits. No scale is −32,768, so this relaxed instruction too has one meaning. */
 @inline
-function dot64(row: usize, q0: v128, q1: v128, q2: v128, q3: v128): v128 {
-  const low = i16x8.add(products(row, q0), products(row + 16, q1))
-  const high = i16x8.add(products(row + 32, q2), products(row + 48, q3))
-  return i32x4.dot_i16x8_s(i16x8.add(low, high), i16x8.splat(1))
+function rounded(dots: v128, narrow: usize): v128 {
+  return i16x8.relaxed_q15mulr_s(dots, v128.load(narrow))
 }
 
-function dotAny(row: usize, query: usize, dim: usize): v128 {
-  let sum = i32x4.splat(0)
-  for (let c: usize = 0; c < dim; c += 16) {
-    sum = i32x4.add(sum, i32x4.dot_i16x8_s(products(row + c, v128.load(query + c)), i16x8.splat(1)))
+/** Which of 16 rows are above the bar, a bit each. */
+@inline
+function above(a: v128, b: v128, bar: v128): i64 {
+  return <i64>i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.gt_s(a, bar), i16x8.gt_s(b, bar)))
+}
+
+/** Inner products of a block of rows of more than one chunk, i32[64]. */
+function dotWide(splats: usize, block: usize, sums: usize, dim: i32, out: usize): void {
+  for (let from = 0; from < dim; from += CHUNK) {
+    const columns = <usize>min(dim - from, CHUNK)
+    for (let group: usize = 0; group < 128; group += 16) {
+      let dots = v128.load(sums + group)
+      for (let c: usize = 0; c < columns; c += 2) {
+        dots = i16x8.add(dots, products(block + group + (c << 6), v128.load(splats + (c << 3))))
+      }
+      const to = out + (group << 1)
+      const first = i32x4.extend_low_i16x8_s(dots)
+      const second = i32x4.extend_high_i16x8_s(dots)
+      v128.store(to, from == 0 ? first : i32x4.add(v128.load(to), first))
+      v128.store(to, from == 0 ? second : i32x4.add(v128.load(to, 16), second), 16)
+    }
+    splats += columns << 3
+    block += columns << 6
+    sums += 128
   }
-  return sum
 }
 
 let size: i32 = 0
 let threshold: f32 = -Infinity
 
-/** Offers a row to the k best so far of those above the threshold. */
-@inline
-function offer(score: f32, row: i32, k: i32, outScores: usize, outRows: usize): void {
-  if (!(score > threshold)) return
-  if (size < k) {
-    store<f32>(outScores + (size << 2), score)
-    store<u32>(outRows + (size << 2), row)
-    size++
-    if (size < k) return
-    for (let start = (k >> 1) - 1; start >= 0; start--) sift(outScores, outRows, k, start)
-  } else {
-    store<f32>(outScores, score)
-    store<u32>(outRows, row)
-    sift(outScores, outRows, k, 0)
+/** Which rows of a block are above the threshold, a bit each. */
+function aboveWide(dots: usize, scales: usize): i64 {
+  const bar = f32x4.splat(threshold)
+  let bits: i64 = 0
+  for (let row: usize = 0; row < <usize>BLOCK; row += 4) {
+    const scores = f32x4.mul(f32x4.convert_i32x4_s(v128.load(dots + (row << 2))), v128.load(scales + (row << 2)))
+    bits |= <i64>i32x4.bitmask(f32x4.gt(scores, bar)) << <i64>row
   }
-  threshold = load<f32>(outScores)
+  return bits
 }
 
-/** Offers four neighbouring rows, of which some may lie past the end or be masked. */
+/** Keeps those rows of a block whose bits are set and that are above the threshold. */
 @inline
-function offer4(scores: v128, row: i32, count: i32, mask: usize, k: i32, outScores: usize, outRows: usize): void {
-  if (!v128.any_true(f32x4.gt(scores, f32x4.splat(threshold)))) return
-  if (mask == 0 || load<u8>(mask + row)) offer(f32x4.extract_lane(scores, 0), row, k, outScores, outRows)
-  if (row + 1 < count && (mask == 0 || load<u8>(mask + row + 1)))
-    offer(f32x4.extract_lane(scores, 1), row + 1, k, outScores, outRows)
-  if (row + 2 < count && (mask == 0 || load<u8>(mask + row + 2)))
-    offer(f32x4.extract_lane(scores, 2), row + 2, k, outScores, outRows)
-  if (row + 3 < count && (mask == 0 || load<u8>(mask + row + 3)))
-    offer(f32x4.extract_lane(scores, 3), row + 3, k, outScores, outRows)
+function keep<Dot>(
+  bits: i64,
+  dots: usize,
+  scales: usize,
+  row: i32,
+  count: i32,
+  mask: usize,
+  outScores: usize,
+  outRows: usize,
+): void {
+  for (; bits != 0; bits &= bits - 1) {
+    const place = <i32>ctz(bits)
+    const found = row + place
+    const score = <f32>load<Dot>(dots + <usize>place * sizeof<Dot>()) * load<f32>(scales + (<usize>place << 2))
+    if (!(score > threshold) || found >= count || (mask != 0 && load<u8>(mask + found) == 0)) continue
+    store<f32>(outScores + (size << 2), score)
+    store<u32>(outRows + (size << 2), found)
+    size++
+  }
 }
+
+/** Whether the entry (score, row) comes before another: ties go to the smaller row. */
+@inline
+function before(score: f32, row: u32, other: f32, otherRow: u32): bool {
+  return score > other || (score == other && row < otherRow)
+}
+
+@inline
+function swap<T>(at: usize, one: i32, other: i32): void {
+  const value = load<T>(at + (one << 2))
+  store<T>(at + (one << 2), load<T>(at + (other << 2)))
+  store<T>(at + (other << 2), value)
+}
+
+/** Brings the k best of `size` entries to the front, the worst of them last (quickselect), and forgets the others. */
+function select(k: i32, scores: usize, rows: usize): void {
+  if (size <= k) return
+  const last = k - 1
+  let low = 0
+  let high = size - 1
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const score = load<f32>(scores + (middle << 2))
+    const row = load<u32>(rows + (middle << 2))
+    let left = low
+    let right = high
+    while (left <= right) {
+      while (before(load<f32>(scores + (left << 2)), load<u32>(rows + (left << 2)), score, row)) left++
+      while (before(score, row, load<f32>(scores + (right << 2)), load<u32>(rows + (right << 2)))) right--
+      if (left <= right) {
+        swap<f32>(scores, left, right)
+        swap<u32>(rows, left, right)
+        left++
+        right--
+      }
+    }
+    if (last <= right) high = right
+    else if (last >= left) low = left
+    else break
+  }
+  size = k
+  threshold = load<f32>(scores + (last << 2))
+}
+
+/** Blocks a guess of the threshold is taken from: one in 16, and at most about 32. Below 8,192 rows it does not pay. */
+const GUESSED_FROM: i32 = 32
+const MIN_STRIDE: i32 = 16
+const MIN_GUESSED: i32 = 8_192
 
 /**
- * The k rows with the largest `scales[row] · (quantized[row] · (query − 16))`, unordered.
+ * The k rows with the largest `scales[row] · (quantized[row] · (query − 64))`, unordered; ties go to the smaller row.
  *
- * Four rows at a time: a row past the end is read, never counted, so what follows an array must be readable.
+ * Arrays over rows have room for whole blocks.
  *
- * @param query - u8[dim], 1 to 31: a signed number of 5 bits plus 16; dim a multiple of 16
- * @param quantized - i8[count, dim]
+ * @param query - u8[dim], 1 to 127: a signed number plus 64; dim a multiple of 16. Within each 64 columns of any row the
+ *   signed products must come to at most 32,767 either way
+ * @param scratch - 8·dim + 256 bytes
+ * @param blocks - written by {@link pack}
+ * @param sums - written by {@link pack}
  * @param scales - f32[count]
- * @param sums - i32[count]: 16 times the sum of a row of `quantized`
+ * @param narrow - i16[count], `scales / reference · 32,767` rounded up
+ * @param reference - at least the largest of the scales
  * @param mask - u8[count], 0 for rows to be left out; or 0 for none
- * @returns how many were written to outScores f32[k] and outRows u32[k]
+ * @param outScores - f32[4·k + 256], of which the first are the result
+ * @param outRows - u32[4·k + 256]
+ * @returns how many rows were found
  */
 export function scan(
   query: usize,
-  quantized: usize,
-  scales: usize,
+  scratch: usize,
+  blocks: usize,
   sums: usize,
+  scales: usize,
+  narrow: usize,
+  reference: f32,
   mask: usize,
   count: i32,
   dim: i32,
@@ -111,34 +178,37 @@ export function scan(
   outScores: usize,
   outRows: usize,
 ): i32 {
-  // A few rows from everywhere tell what the k best will be above, which spares the heap nearly all it would throw out
-  // again. Should fewer than k be above that, everything is looked at once more.
+  const splats = scratch + 256
+  for (let c = 0; c < dim; c += 2) v128.store(splats + (<usize>c << 3), v128.load16_splat(query + c))
+  // A few blocks from everywhere tell what the k best will be above, so that nearly nothing else is kept for long. Should
+  // fewer than k be above that, everything is looked at once more.
   if (mask == 0 && count >= MIN_GUESSED) {
-    const stride = (count / GUESSED_FROM) & ~3
-    const share = <i32>(<f64>(8 * k) * <f64>GUESSED_FROM / <f64>count) + 4
+    const stride = max(MIN_STRIDE, count / (GUESSED_FROM * BLOCK))
+    // Of the k best so many are expected among those; the margin is 3.5 standard deviations.
+    const expected = <f64>k / <f64>stride
+    const share = <i32>(expected + 3.5 * sqrt<f64>(expected)) + 2
     size = 0
     threshold = -Infinity
-    pass(query, quantized, scales, sums, 0, count, stride, dim, min(share, k), outScores, outRows)
+    pass(splats, scratch, blocks, sums, scales, narrow, reference, 0, count, stride, dim, share, outScores, outRows)
     size = 0
-    pass(query, quantized, scales, sums, 0, count, 4, dim, k, outScores, outRows)
-    if (size == k) return size
+    pass(splats, scratch, blocks, sums, scales, narrow, reference, 0, count, 1, dim, k, outScores, outRows)
+    if (size == k) return k
   }
   size = 0
   threshold = -Infinity
-  pass(query, quantized, scales, sums, mask, count, 4, dim, k, outScores, outRows)
+  pass(splats, scratch, blocks, sums, scales, narrow, reference, mask, count, 1, dim, k, outScores, outRows)
   return size
 }
 
-/** Rows a guess of the threshold is taken from, in groups of four, and the fewest rows it pays for. */
-const GUESSED_FROM: i32 = 512
-const MIN_GUESSED: i32 = 8_192
-
-/** Offers every group of four rows whose first is a multiple of `stride`. */
+/** Finds the k best above the threshold in every block whose number is a multiple of `stride`. */
 function pass(
-  query: usize,
-  quantized: usize,
-  scales: usize,
+  splats: usize,
+  scratch: usize,
+  blocks: usize,
   sums: usize,
+  scales: usize,
+  narrow: usize,
+  reference: f32,
   mask: usize,
   count: i32,
   stride: i32,
@@ -147,56 +217,129 @@ function pass(
   outScores: usize,
   outRows: usize,
 ): void {
-  const width = <usize>dim
-  const step = width * <usize>stride
-  const q0 = v128.load(query)
-  const q1 = v128.load(query, 16)
-  const q2 = v128.load(query, 32)
-  const q3 = v128.load(query, 48)
-  let at = quantized
-  for (let row = 0; row < count; row += stride) {
-    if (mask == 0 || load<u32>(mask + row) != 0) {
-      let dots: v128
-      // Width 64, the standard model's: the whole query stays in registers.
-      if (dim == 64) {
-        dots = lanes(
-          dot64(at, q0, q1, q2, q3),
-          dot64(at + 64, q0, q1, q2, q3),
-          dot64(at + 128, q0, q1, q2, q3),
-          dot64(at + 192, q0, q1, q2, q3),
-        )
-      } else {
-        dots = lanes(
-          dotAny(at, query, width),
-          dotAny(at + width, query, width),
-          dotAny(at + 2 * width, query, width),
-          dotAny(at + 3 * width, query, width),
-        )
+  const rowsStep = stride * BLOCK
+  const blockStep = <usize>dim * rowsStep
+  const sumsStep = <usize>(chunksOf(dim) * rowsStep) << 1
+  const end = splats + (<usize>dim << 3)
+  const limit = 4 * k + 2 * BLOCK
+  let bar = barOf(reference)
+  for (let row = 0; row < count; row += rowsStep, blocks += blockStep, sums += sumsStep) {
+    if (mask != 0 && !anyOf(mask + row)) continue
+    const at = scales + (<usize>row << 2)
+    if (dim > CHUNK) {
+      dotWide(splats, blocks, sums, dim, scratch)
+      const bits = aboveWide(scratch, at)
+      if (bits == 0) continue
+      keep<i32>(bits, scratch, at, row, count, mask, outScores, outRows)
+    } else {
+      // Sums start from minus 64 times the sum of the row and may wrap around on their way: what they come to fits into
+      // int16, so it is exact.
+      let a = v128.load(sums)
+      let b = v128.load(sums, 16)
+      let c = v128.load(sums, 32)
+      let d = v128.load(sums, 48)
+      let e = v128.load(sums, 64)
+      let f = v128.load(sums, 80)
+      let g = v128.load(sums, 96)
+      let h = v128.load(sums, 112)
+      let block = blocks
+      for (let q = splats; q < end; q += 32) {
+        const one = v128.load(q)
+        const two = v128.load(q, 16)
+        a = i16x8.add(a, i16x8.add(products(block, one), products(block + 128, two)))
+        b = i16x8.add(b, i16x8.add(products(block + 16, one), products(block + 144, two)))
+        c = i16x8.add(c, i16x8.add(products(block + 32, one), products(block + 160, two)))
+        d = i16x8.add(d, i16x8.add(products(block + 48, one), products(block + 176, two)))
+        e = i16x8.add(e, i16x8.add(products(block + 64, one), products(block + 192, two)))
+        f = i16x8.add(f, i16x8.add(products(block + 80, one), products(block + 208, two)))
+        g = i16x8.add(g, i16x8.add(products(block + 96, one), products(block + 224, two)))
+        h = i16x8.add(h, i16x8.add(products(block + 112, one), products(block + 240, two)))
+        block += 256
       }
-      const place = <usize>row << 2
-      const scores = f32x4.mul(
-        f32x4.convert_i32x4_s(i32x4.sub(dots, v128.load(sums + place))),
-        v128.load(scales + place),
+      const scale = narrow + (<usize>row << 1)
+      const ra = rounded(a, scale)
+      const rb = rounded(b, scale + 16)
+      const rc = rounded(c, scale + 32)
+      const rd = rounded(d, scale + 48)
+      const re = rounded(e, scale + 64)
+      const rf = rounded(f, scale + 80)
+      const rg = rounded(g, scale + 96)
+      const rh = rounded(h, scale + 112)
+      const best = i16x8.max_s(
+        i16x8.max_s(i16x8.max_s(ra, rb), i16x8.max_s(rc, rd)),
+        i16x8.max_s(i16x8.max_s(re, rf), i16x8.max_s(rg, rh)),
       )
-      offer4(scores, row, count, mask, k, outScores, outRows)
+      if (!v128.any_true(i16x8.gt_s(best, bar))) continue
+      v128.store(scratch, a)
+      v128.store(scratch, b, 16)
+      v128.store(scratch, c, 32)
+      v128.store(scratch, d, 48)
+      v128.store(scratch, e, 64)
+      v128.store(scratch, f, 80)
+      v128.store(scratch, g, 96)
+      v128.store(scratch, h, 112)
+      const bits =
+        above(ra, rb, bar) | (above(rc, rd, bar) << 16) | (above(re, rf, bar) << 32) | (above(rg, rh, bar) << 48)
+      keep<i16>(bits, scratch, at, row, count, mask, outScores, outRows)
     }
-    at += step
+    if (size > limit) {
+      select(k, outScores, outRows)
+      bar = barOf(reference)
+    }
   }
+  select(k, outScores, outRows)
 }
 
-/** 16 times the sum of each row, for {@link scan}. */
-export function sumRows(quantized: usize, count: i32, dim: i32, sums: usize): void {
-  const width = <usize>dim
-  let at = quantized
-  for (let row = 0; row < count; row++) {
-    let sum = i32x4.splat(0)
-    for (let c: usize = 0; c < width; c += 16) {
-      sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(v128.load(at + c))))
+@inline
+function anyOf(mask: usize): bool {
+  return v128.any_true(
+    v128.or(v128.or(v128.load(mask), v128.load(mask, 16)), v128.or(v128.load(mask, 32), v128.load(mask, 48))),
+  )
+}
+
+/**
+ * What a rounded score is above whenever the score is above the threshold, in eight lanes. Rounding a scale up moves a
+ * product by less than 1 and rounding the product by at most 0.5.
+ */
+function barOf(reference: f32): v128 {
+  const bar = reference > 0 ? floor<f64>(<f64>threshold / <f64>reference) - 3 : -32_768
+  return i16x8.splat(<i16>max<f64>(-32_768, min<f64>(32_767, bar)))
+}
+
+/**
+ * Puts rows into their places in blocks, and minus 64 times the sum of each chunk beside them.
+ *
+ * @param rows - i8[count, dim]
+ * @param first - number of the first
+ * @param blocks - i8[.., dim, 64] of whole blocks
+ * @param sums - i16[.., chunks, 64]
+ * @returns the largest sum of squares of a chunk
+ */
+export function pack(rows: usize, first: i32, count: i32, dim: i32, blocks: usize, sums: usize): i32 {
+  let largest = 0
+  for (let row = first; row < first + count; row++) {
+    const block = row / BLOCK
+    const place = row % BLOCK
+    let to = blocks + <usize>block * <usize>(dim * BLOCK) + (place << 1)
+    let sumTo = sums + <usize>(block * chunksOf(dim) * BLOCK + place) * 2
+    for (let from = 0; from < dim; from += CHUNK) {
+      let sum = 0
+      let squares = 0
+      for (let c = min(dim - from, CHUNK); c > 0; c -= 2) {
+        const one = <i32>load<i8>(rows)
+        const other = <i32>load<i8>(rows, 1)
+        sum += one + other
+        squares += one * one + other * other
+        store<u16>(to, load<u16>(rows))
+        rows += 2
+        to += BLOCK << 1
+      }
+      store<i16>(sumTo, <i16>(-QUERY_ZERO * sum))
+      sumTo += BLOCK << 1
+      largest = max(largest, squares)
     }
-    const total = lanes(sum, i32x4.splat(0), i32x4.splat(0), i32x4.splat(0))
-    store<i32>(sums + (<usize>row << 2), i32x4.extract_lane(total, 0) << 4)
-    at += width
   }
+  return largest
 }
 
 /**

@@ -14,7 +14,7 @@ import { Catalogue } from './catalogue.ts'
 import { ServingModel } from './model.ts'
 import { coreEngine, rankHistory } from './pipeline.ts'
 import { CandidateSet } from './retrieve.ts'
-import { TypeScriptScanner } from './scan.ts'
+import { TypeScriptScanner } from './typescript-scanner.ts'
 
 const NOTHING = writeSafetensors({})
 

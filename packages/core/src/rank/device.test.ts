@@ -9,7 +9,7 @@ import { keepRow, packDevice, packWeights, scoreOnDevice, unpackWeights } from '
 import { ServingModel } from './model.ts'
 import { coreEngine, MAX_HISTORY_STEPS, rankHistory } from './pipeline.ts'
 import { CandidateSet } from './retrieve.ts'
-import { TypeScriptScanner } from './scan.ts'
+import { TypeScriptScanner } from './typescript-scanner.ts'
 
 const NOW = 1_790_000_000_000
 /** Half precision moves scores of these models by less. */

@@ -7,7 +7,7 @@ import { RowFilter } from './filter.ts'
 import { ServingModel } from './model.ts'
 import { coreEngine, rankByPopularity, rankHistory } from './pipeline.ts'
 import { CandidateSet } from './retrieve.ts'
-import { TypeScriptScanner } from './scan.ts'
+import { TypeScriptScanner } from './typescript-scanner.ts'
 
 const NOTHING = writeSafetensors({})
 

@@ -79,9 +79,7 @@ export class ServingModel {
     this.together = data.together
     this.scanner = makeScanner(manifest.dim, manifest.items + Math.max(MIN_SPARE_ROWS, manifest.items >> 6))
     this.scanner.factors.set(data.factors)
-    this.scanner.quantized.set(data.quantized)
-    this.scanner.scales.set(data.scales)
-    this.scanner.rowsWritten(0, manifest.items)
+    this.scanner.write(0, data.quantized, data.scales)
     for (const [id, attributes] of data.attributes ?? []) this.#setAttributes(id, attributes)
   }
 
@@ -209,11 +207,12 @@ export class ServingModel {
 
   #write({ factors, neighbours, popularity, together }: DeltaContent): void {
     const { dim, neighbours: k } = this
+    const one = { quantized: new Int8Array(dim), scales: new Float32Array(1) }
     factors?.rows.forEach((row, index) => {
       const values = factors.factors.subarray(index * dim, (index + 1) * dim)
       this.factors.set(values, row * dim)
-      quantizeRows(values, dim, this.scanner, row)
-      this.scanner.rowsWritten(row, 1)
+      quantizeRows(values, dim, one)
+      this.scanner.write(row, one.quantized, one.scales)
     })
     neighbours?.rows.forEach((row, index) => {
       this.srItems.set(neighbours.items.subarray(index * k, (index + 1) * k), row * k)

@@ -6,7 +6,7 @@ import { explain } from './explain.ts'
 import { ServingModel } from './model.ts'
 import { coreEngine, rankerInput, rankHistory, toRows, type RankEngine } from './pipeline.ts'
 import { CandidateSet } from './retrieve.ts'
-import { TypeScriptScanner } from './scan.ts'
+import { TypeScriptScanner } from './typescript-scanner.ts'
 
 const build = (items = 300, seed = 1) => {
   const { manifest, data } = buildRandomModel(seededRandom(seed), { items })
@@ -113,7 +113,7 @@ test('a delta changes rows, appends items and applies once; a gap changes nothin
   expect(model.apply(header({ items: ['new'] }), tensors(content))).toBe(false)
   expect([model.rowOf('new'), model.items, model.delta, model.through]).toEqual([300, 301, 1, '0:-1#7'])
   expect(model.popular[0]).toBe(300)
-  expect(model.scanner.quantized[300 * 64]).toBe(127)
+  expect([...model.scanner.scan(factors, 301, 1).rows]).toEqual([300])
   expect(model.srItems[300 * 20]).toBe(0xffff_ffff)
 })
 
