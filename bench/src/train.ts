@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ENCODER_DEFAULTS, loadSessions, sliceVisits, trainEncoder } from '@attune/trainer-bridge'
+import { sparkHere } from './_spark.ts'
+import { datasetOf } from './_train.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const CONFORMANCE = join(ROOT, 'packages', 'trainer-bridge', 'conformance')
@@ -13,9 +15,10 @@ const VALIDATION_SHARE = 0.1
 /**
  * The local trainer and PyTorch side by side: the same data, model, batch, negatives, rate and iterations, on the same
  * number of threads, one after the other. Both are judged on the newest 4,096 examples of the newest tenth of visits.
+ * What was trained on is told: `visits`, and `of_visits` there are.
  *
  * Options: --data DIR (../shared/data/diginetica), --iterations N (5), --threads N (2), --sample VISITS (all),
- * --ours-only. The first run installs PyTorch under ~/.cache/attune, which takes minutes and gigabytes.
+ * --ours-only. PyTorch is that of the Spark tests; the first run installs it under ~/.cache/attune, which takes minutes.
  */
 export async function run(args: string[]): Promise<Record<string, unknown>> {
   const { values } = parseArgs({
@@ -29,7 +32,9 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
     },
   })
   const [iterations, threads] = [Number(values.iterations), Number(values.threads)]
-  const data = await loadSessions(values.data, values.sample === undefined ? Infinity : Number(values.sample))
+  const all = await loadSessions(values.data)
+  const total = all.offsets.length - 1
+  const data = sliceVisits(all, total - Math.min(total, Number(values.sample ?? Infinity)), total)
   const visits = data.offsets.length - 1
   const trainVisits = Math.round(visits * (1 - VALIDATION_SHARE))
   const [older, newer] = [sliceVisits(data, 0, trainVisits), sliceVisits(data, trainVisits, visits)]
@@ -56,6 +61,9 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
   const { user, system } = process.cpuUsage(cpu)
   const result = {
     bench: 'train',
+    dataset: datasetOf(values.data),
+    visits: trainVisits,
+    of_visits: Math.round(total * (1 - VALIDATION_SHARE)),
     ours_s: round(oursS),
     ours_cpu_s: round((user + system) / 1e6),
     ours_rss_mb: Math.round(peakRss / 1e6),
@@ -96,15 +104,11 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
 
 function pytorch(folder: string): Promise<{ seconds: number; cpu_seconds: number; hr20: number }> {
   return new Promise((resolve, reject) => {
-    const script = join(CONFORMANCE, 'run-python.ts')
-    const strip = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning']
-    const child = spawn(
-      process.execPath,
-      [...strip, script, 'requirements-torch.txt', 'train_pytorch.py', folder],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    )
+    const { python, env } = sparkHere()
+    const child = spawn(python, [join(CONFORMANCE, 'train_pytorch.py'), folder], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
+    })
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.on('error', reject)

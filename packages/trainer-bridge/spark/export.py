@@ -12,31 +12,20 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import sys
-from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from typing import Any
 
 from attune_spark import files, golden, graphs
-from attune_spark.arguments import JobError, fail, report
+from attune_spark.arguments import report
 from attune_spark.data import load_ids, load_meta, load_tables
 from attune_spark.features import CONTEXT_NAMES, FEATURE_NAMES, Model
+from attune_spark.options import ExportOptions, program
 from attune_spark.tensors import quantize_rows, write_safetensors
 
 TRAINER = "spark/0.1.0"
 
 
-def arguments(argv: list[str]) -> Namespace:
-    parser = ArgumentParser(prog="export.py", description=__doc__)
-    parser.add_argument("--input", required=True, help="--output of prepare.py")
-    parser.add_argument("--model", required=True, help="--output of train.py")
-    parser.add_argument("--output", required=True, help="artifact folder")
-    parser.add_argument("--epoch", type=int, help="the next of the folder when absent")
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args(argv)
-
-
-def export(options: Namespace) -> dict[str, Any]:
+def export(options: ExportOptions) -> dict[str, Any]:
     """@raises JobError EXPORT_GOLDEN_TOO_FEW"""
     report(phase="export", step="read")
     trained = json.loads(files.read_bytes(files.join(options.model, "model.json")))
@@ -117,15 +106,5 @@ def _iso(time: datetime) -> str:
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def main(argv: list[str]) -> int:
-    try:
-        export(arguments(argv))
-        return 0
-    except JobError as error:
-        return fail(error)
-
-
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    if status != 0:
-        sys.exit(status)
+    program(ExportOptions, export, __doc__)

@@ -9,33 +9,18 @@ targets, weights), `popularity` (row, steps, popularity, trend), with --pairs `p
 
 from __future__ import annotations
 
-import sys
-from argparse import ArgumentParser, Namespace
-
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from attune_spark import visits
-from attune_spark.arguments import JobError, fail, report
+from attune_spark.arguments import JobError, report
 from attune_spark.counts import newest_visits
+from attune_spark.options import PrepareOptions, program
 from attune_spark.session import start_session
-from attune_spark.source import add_source_arguments, read_batches, read_visits
+from attune_spark.source import read_batches, read_visits
 
 
-def arguments(argv: list[str]) -> Namespace:
-    parser = ArgumentParser(prog="prepare.py", description=__doc__)
-    add_source_arguments(parser)
-    parser.add_argument("--output", required=True)
-    parser.add_argument("--format", choices=["parquet", "delta"], default="parquet")
-    parser.add_argument("--neighbours", type=int, default=100, help="kept a row")
-    parser.add_argument("--min-items", type=int, default=1, help="items seen less often are left out")
-    parser.add_argument("--validation", type=float, default=0.1, help="newest share of visits that fits the ranker")
-    parser.add_argument("--held-out", type=float, default=0, help="newest share of visits kept away from training")
-    parser.add_argument("--pairs", action="store_true", help="write all pairs too")
-    return parser.parse_args(argv)
-
-
-def prepare(spark: SparkSession, options: Namespace) -> dict[str, int]:
+def prepare(spark: SparkSession, options: PrepareOptions) -> dict[str, int]:
     """@raises JobError PREPARE_SOURCE_INVALID, PREPARE_TOO_SMALL"""
     out = options.output.rstrip("/")
     work = f"{out}/_work"
@@ -45,7 +30,7 @@ def prepare(spark: SparkSession, options: Namespace) -> dict[str, int]:
 
     report(phase="prepare", step="visits")
     if options.source == "visits":
-        ordered = read_visits(spark, options.input).persist()
+        ordered = read_visits(spark, options).persist()
     else:
         made = visits.visits_of(read_batches(spark, options)).where(F.size("items") > 1)
         ordered = visits.numbered(spark, made, ["ended", "visitor"], "visit", f"{work}/ordered")
@@ -98,17 +83,9 @@ def prepare(spark: SparkSession, options: Namespace) -> dict[str, int]:
     return meta
 
 
-def main(argv: list[str]) -> int:
-    options = arguments(argv)
-    spark = start_session("attune-prepare")
-    try:
-        prepare(spark, options)
-        return 0
-    except JobError as error:
-        return fail(error)
+def main(options: PrepareOptions) -> None:
+    prepare(start_session("attune-prepare"), options)
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    if status != 0:
-        sys.exit(status)
+    program(PrepareOptions, main, __doc__)

@@ -11,9 +11,7 @@ and model.json are written there, and checkpoints that a job which is started ag
 from __future__ import annotations
 
 import json
-import sys
 import time
-from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,10 +21,11 @@ from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import SparkSession
 
 from attune_spark import features, files
-from attune_spark.arguments import JobError, fail, report
+from attune_spark.arguments import report
 from attune_spark.data import Examples, Visits, examples_of, load_meta, load_tables, load_visits
 from attune_spark.encoder import TEMPERATURE
 from attune_spark.features import SERVED, WIDE, Model, Plan, Retriever, rank_of, score
+from attune_spark.options import TrainOptions, program
 from attune_spark.ranker import Samples, fit, join_samples, measure
 from attune_spark.session import pack, start_session
 
@@ -36,24 +35,6 @@ MAX_MEASURED = 4_096
 # Steps of a visit that features look at when a list is measured, as edges do.
 MAX_HISTORY_STEPS = 50
 SAMPLE_SCHEMA = "number long, inputs binary, context binary, count long, target long, encoder_rank long"
-
-
-def arguments(argv: list[str]) -> Namespace:
-    parser = ArgumentParser(prog="train.py", description=__doc__)
-    parser.add_argument("--input", required=True, help="--output of prepare.py")
-    parser.add_argument("--output", required=True)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--gpu", action="store_true")
-    parser.add_argument("--local-mode", action="store_true", help="all processes on the driver's machine")
-    parser.add_argument("--iterations", type=int, default=5)
-    parser.add_argument("--patience", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=1_024)
-    parser.add_argument("--negatives", type=int, default=2_048)
-    parser.add_argument("--peak-rate", type=float, default=4e-3)
-    parser.add_argument("--history-length", type=int, default=16, choices=range(1, 17))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0, help="a process; cores divided by processes when absent")
-    return parser.parse_args(argv)
 
 
 def in_process(package: bytes, task: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +53,7 @@ def in_process(package: bytes, task: dict[str, Any]) -> dict[str, Any]:
     return train_encoder(Task(**task))
 
 
-def train(spark: SparkSession, options: Namespace) -> dict[str, Any]:
+def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
     started, cpu = time.perf_counter(), time.process_time()
     meta = load_meta(options.input)
     packed = pack()
@@ -126,7 +107,9 @@ def train(spark: SparkSession, options: Namespace) -> dict[str, Any]:
     return summary
 
 
-def fit_ranker(spark: SparkSession, options: Namespace, model: Model, cut: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def fit_ranker(
+    spark: SparkSession, options: TrainOptions, model: Model, cut: int
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Fitted twice: without the newest fifth of the held-out visits, which measure it, then on all of them."""
     visits = load_visits(options.input)
     held = visits.slice(cut, len(visits))
@@ -150,7 +133,7 @@ def fit_ranker(spark: SparkSession, options: Namespace, model: Model, cut: int) 
 
 
 def prepare_samples(
-    spark: SparkSession, options: Namespace, model: Model, held: Visits, examples: Examples, plan: Plan
+    spark: SparkSession, options: TrainOptions, model: Model, held: Visits, examples: Examples, plan: Plan
 ) -> tuple[Samples, Any]:
     """Candidates and features of histories, computed by the cluster. @returns them in order, and the encoder's own ranks"""
     shared = spark.sparkContext.broadcast((model, held, examples, plan))
@@ -227,17 +210,9 @@ def judge(weights: dict[str, Any], samples: Samples, encoder_ranks: Any) -> dict
     }
 
 
-def main(argv: list[str]) -> int:
-    options = arguments(argv)
-    spark = start_session("attune-train")
-    try:
-        train(spark, options)
-        return 0
-    except JobError as error:
-        return fail(error)
+def main(options: TrainOptions) -> None:
+    train(start_session("attune-train"), options)
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    if status != 0:
-        sys.exit(status)
+    program(TrainOptions, main, __doc__)

@@ -1,25 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CosmosClient, type Container } from '@azure/cosmos'
-import {
-  covers,
-  EVENTS_CONTAINER,
-  parseSessionToken,
-  type BatchDocument,
-  type TrackedEvent,
-} from '@attune/core'
+import type { Container } from '@azure/cosmos'
+import type { BatchDocument, TrackedEvent } from '@attune/core'
 import { seededRandom } from '@attune/core/testing'
-import { startCosmosLocal } from '@attune/cosmos-local'
 import { expect, test, vi } from 'vitest'
-import { createSigner, generateSigningKey } from './artifact/sign.ts'
 import { LiveModel } from './refresh/live-model.ts'
 import { StateFolder } from './state/folder.ts'
-import { randomTrainedModel } from './testing/random-model.ts'
-import { startStagedEdge } from './testing/staged-edge.ts'
+import { startBridgeWorld } from './testing/bridge-world.ts'
 import type { ProcessOptions } from './testing/bridge-process.ts'
+import { randomTrainedModel } from './testing/random-model.ts'
 import { UNITS_PER_PAIR, Windows } from './windows.ts'
 
 const ITEMS = 60
@@ -27,16 +17,6 @@ const KILLS = 5
 /** Each life of the bridge is a new process, which takes its time on a busy machine. */
 const TIMEOUT_MS = 240_000
 const SEED = Number(process.env['ATTUNE_SEED'] ?? 1)
-
-async function openEvents(endpoint: string, key: string): Promise<Container> {
-  const client = new CosmosClient({ endpoint, key })
-  await client.databases.createIfNotExists({ id: 'attune' })
-  const database = client.database('attune')
-  const { container } = await database.containers.createIfNotExists(
-    structuredClone(EVENTS_CONTAINER) as { id: string },
-  )
-  return container
-}
 
 function kindOf(dice: number): TrackedEvent['kind'] {
   if (dice < 0.5) return 'click'
@@ -109,11 +89,8 @@ test(
   { timeout: TIMEOUT_MS },
   async () => {
     const random = seededRandom(SEED)
-    const cosmos = await startCosmosLocal({ port: 0 })
-    const signingKey = await generateSigningKey()
-    const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
-    const path = await mkdtemp(join(tmpdir(), 'attune-kill-'))
-    const children: ChildProcess[] = []
+    const world = await startBridgeWorld()
+    const { cosmos, container, edge, signingKey, folder: path } = world
     const options: ProcessOptions = {
       cosmos: { endpoint: cosmos.endpoint, key: cosmos.key },
       edges: [{ url: edge.url, pushKey: edge.pushKey }],
@@ -128,12 +105,11 @@ test(
         env: { ...process.env, BRIDGE_OPTIONS: JSON.stringify(options) },
         execArgv: ['--conditions=@attune/source', '--no-warnings'],
       })
-      children.push(child)
+      world.later(() => child.kill('SIGKILL'))
       await once(child, 'message')
       return child
     }
     try {
-      const container = await openEvents(cosmos.endpoint, cosmos.key)
       const stop = new AbortController()
       const writing = write(container, random, stop.signal)
       for (let kill = 0; kill < KILLS; kill++) {
@@ -147,8 +123,7 @@ test(
       stop.abort()
       const { documents, session } = await writing
       await vi.waitFor(() => {
-        const through = edge.model?.through
-        expect(through != null && covers(parseSessionToken(through), parseSessionToken(session))).toBe(true)
+        expect(world.contains(session)).toBe(true)
       }, 60_000)
       last.kill('SIGTERM')
       await once(last, 'exit')
@@ -207,10 +182,7 @@ test(
       expect(taken.length).toBeGreaterThan(3)
       expect(edge.log.filter((line) => / 4\d\d$/.test(line) && !line.endsWith('422'))).toEqual([])
     } finally {
-      for (const child of children) child.kill('SIGKILL')
-      await edge.close()
-      await cosmos.close()
-      await rm(path, { recursive: true, force: true })
+      await world.close()
     }
   },
 )

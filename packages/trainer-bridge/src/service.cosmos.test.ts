@@ -1,27 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { seededRandom } from '@attune/core/testing'
 import type { ContainerRequest } from '@azure/cosmos'
 import { LEASES_CONTAINER } from '@attune/core'
-import { startCosmosLocal } from '@attune/cosmos-local'
 import { afterEach, expect, test, vi } from 'vitest'
-import { buildArtifact } from './artifact/build.ts'
 import { writeArtifact } from './artifact/folder.ts'
-import { createSigner, generateSigningKey } from './artifact/sign.ts'
-import { runCli } from './cli/run.ts'
-import { createEvents, storeClicks } from './testing/events-container.ts'
-import { randomTrainedModel } from './testing/random-model.ts'
-import { startStagedEdge } from './testing/staged-edge.ts'
-import { nodeScanner } from './train/node-scanner.ts'
+import { generateSigningKey } from './artifact/sign.ts'
+import { startBridgeWorld, type BridgeWorld } from './testing/bridge-world.ts'
+import { cli } from './testing/cli.ts'
+import { storeClicks } from './testing/events-container.ts'
+import { randomArtifact } from './testing/random-model.ts'
 
-const cleanup: (() => Promise<unknown> | void)[] = []
-afterEach(async () => {
-  for (const action of cleanup.splice(0).reverse()) await action()
-})
+let world: BridgeWorld
+afterEach(() => world.close())
 
 function launch(env: Record<string, string>): { child: ChildProcess; output: () => string } {
   const child = spawn(
@@ -34,9 +28,7 @@ function launch(env: Record<string, string>): { child: ChildProcess; output: () 
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  cleanup.push(() => {
-    child.kill('SIGKILL')
-  })
+  world.later(() => child.kill('SIGKILL'))
   return { child, output: () => text }
 }
 
@@ -48,44 +40,13 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function cli(argv: string[], env: Record<string, string> = {}) {
-  const lines: string[] = []
-  const code = await runCli(argv, {
-    env,
-    out: (text) => lines.push(text),
-    err: (text) => lines.push(text),
-    status: undefined,
-    fetch,
-    now: Date.now,
-    signal: new AbortController().signal,
-  })
-  const json = () => JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>
-  return { code, text: lines.join('\n'), json }
-}
-
 test(
   'the service starts from an artifact folder, tells health and metrics, and ends in order on SIGTERM',
   { timeout: 120_000 },
   async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'attune-service-'))
-    cleanup.push(() => rm(folder, { recursive: true, force: true }))
-    const cosmos = await startCosmosLocal({ port: 0 })
-    cleanup.push(() => cosmos.close())
-    const signingKey = await generateSigningKey()
-    const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
-    cleanup.push(() => edge.close())
-    const container = await createEvents(cosmos)
-    await writeArtifact(
-      join(folder, 'initial'),
-      await buildArtifact(randomTrainedModel(50), {
-        epoch: 4,
-        parent: null,
-        created: '2026-01-01T00:00:00.000Z',
-        trainer: 'test/1',
-        makeScanner: nodeScanner,
-        random: seededRandom(1),
-      }),
-    )
+    world = await startBridgeWorld()
+    const { cosmos, container, edge, signingKey, folder } = world
+    await writeArtifact(join(folder, 'initial'), await randomArtifact(50, 4))
     const settings = {
       COSMOS_ENDPOINT: cosmos.endpoint,
       COSMOS_KEY: cosmos.key,
@@ -143,28 +104,12 @@ test(
   'two services share the work: one leads, the other takes over on SIGTERM in the same epoch, lag is told by both',
   { timeout: 120_000 },
   async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'attune-service-'))
-    cleanup.push(() => rm(folder, { recursive: true, force: true }))
-    const cosmos = await startCosmosLocal({ port: 0 })
-    cleanup.push(() => cosmos.close())
-    const signingKey = await generateSigningKey()
-    const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
-    cleanup.push(() => edge.close())
-    const container = await createEvents(cosmos, { throughput: 40_000 })
+    world = await startBridgeWorld({ throughput: 40_000 })
+    const { cosmos, container, edge, signingKey, folder } = world
     await container.database.containers.createIfNotExists(
       structuredClone(LEASES_CONTAINER) as ContainerRequest,
     )
-    await writeArtifact(
-      join(folder, 'initial'),
-      await buildArtifact(randomTrainedModel(50), {
-        epoch: 4,
-        parent: null,
-        created: '2026-01-01T00:00:00.000Z',
-        trainer: 'test/1',
-        makeScanner: nodeScanner,
-        random: seededRandom(1),
-      }),
-    )
+    await writeArtifact(join(folder, 'initial'), await randomArtifact(50, 4))
     const start = async (clusterPort: number) => {
       const { child, output } = launch({
         COSMOS_ENDPOINT: cosmos.endpoint,
@@ -222,10 +167,9 @@ test(
 )
 
 test('doctor finds a signing key the edge does not trust, a missing container and an edge that is away', async () => {
-  const cosmos = await startCosmosLocal({ port: 0 })
-  cleanup.push(() => cosmos.close())
-  const edge = await startStagedEdge((await createSigner(await generateSigningKey())).publicJwk)
-  cleanup.push(() => edge.close())
+  world = await startBridgeWorld()
+  await world.container.delete()
+  const { cosmos, edge } = world
   edge.stage = (method) =>
     method === 'PUT' ? { status: 401, code: 'ARTIFACT_SIGNATURE_INVALID' } : undefined
   const examined = await cli(['doctor', '--json'], {
@@ -245,6 +189,7 @@ test('doctor finds a signing key the edge does not trust, a missing container an
 })
 
 test('settings that are wrong end it with code 1 and all of them on standard error', async () => {
+  world = await startBridgeWorld()
   const { child, output } = launch({ COSMOS_ENDPOINT: 'nowhere' })
   const [code] = (await once(child, 'exit')) as [number]
   expect(code).toBe(1)

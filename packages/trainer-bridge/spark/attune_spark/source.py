@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from attune_spark.arguments import JobError
+from attune_spark.options import SourceOptions
 
 # What of packages/core/src/storage.ts BatchDocument is needed.
 BATCH_SCHEMA = "id string, visitor string, received long, events array<struct<id: string, kind: string, item: string, at: long>>"
 
 
-def add_source_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--source", choices=["parquet", "delta", "json", "cosmos.oltp", "cosmosdb", "visits"], required=True)
-    parser.add_argument("--input", help="stored batches for parquet, delta and json; train.txt.gz for visits")
-    parser.add_argument("--through", type=int, default=0, help="when the newest of `visits` ended; milliseconds since 1970")
-    parser.add_argument("--endpoint", default=os.environ.get("COSMOS_ENDPOINT"), help="of the Cosmos account")
-    parser.add_argument("--database", default=os.environ.get("COSMOS_DATABASE", "attune"))
-    parser.add_argument("--container", default="events")
-    parser.add_argument(
-        "--auth",
-        choices=["key", "managed-identity", "service-credential"],
-        default="managed-identity",
-        help="key: from the environment variable COSMOS_KEY; service-credential: of Databricks' Unity Catalog",
-    )
-    parser.add_argument("--credential", help="name of the service credential; cosmosdb only")
-    parser.add_argument("--linked-service", help="of a Synapse workspace, in place of endpoint and auth; cosmos.oltp only")
-    parser.add_argument("--client-id", help="of a user-assigned managed identity")
-    parser.add_argument("--subscription", help="of the account; cosmos.oltp with managed-identity wants all three")
-    parser.add_argument("--resource-group")
-    parser.add_argument("--tenant")
-    parser.add_argument("--since", type=int, default=0, help="batches received before are left out; milliseconds since 1970")
-    parser.add_argument("--throughput-share", type=float, default=0.5, help="of the container's RU/s that a read may take")
-
-
-def read_batches(spark: SparkSession, options: Namespace) -> DataFrame:
+def read_batches(spark: SparkSession, options: SourceOptions) -> DataFrame:
     """@raises JobError PREPARE_SOURCE_INVALID"""
     source: str = options.source
     if source in ("parquet", "delta", "json"):
@@ -46,17 +23,22 @@ def read_batches(spark: SparkSession, options: Namespace) -> DataFrame:
         reader = spark.read.format(source)
         batches = (reader if source == "delta" else reader.schema(BATCH_SCHEMA)).load(options.input)
     else:
-        if not options.endpoint and not options.linked_service:
-            raise JobError("PREPARE_SOURCE_INVALID", f"--source {source}: --endpoint (or COSMOS_ENDPOINT) is missing")
         settings = oltp_options(options) if source == "cosmos.oltp" else datasource_options(spark, options)
         batches = spark.read.format(source).schema(BATCH_SCHEMA).options(**settings).load()
     return batches.select("id", "visitor", "received", "events").where(F.col("received") >= options.since)
 
 
-def read_visits(spark: SparkSession, path: str) -> DataFrame:
+def read_visits(spark: SparkSession, options: SourceOptions) -> DataFrame:
     """`train.txt.gz` as `attune import` writes it: a visit a line, items separated by spaces, oldest first; times unknown."""
+    if not options.input:
+        raise JobError("PREPARE_SOURCE_INVALID", "--source visits: --input is missing")
     # One partition, as a gzip file cannot be split: ids that rise are then line numbers.
-    lines = spark.read.text(path).where(F.col("value") != "").coalesce(1).withColumn("visit", F.monotonically_increasing_id())
+    lines = (
+        spark.read.text(options.input)
+        .where(F.col("value") != "")
+        .coalesce(1)
+        .withColumn("visit", F.monotonically_increasing_id())
+    )
     items = F.split("value", " ")
     return lines.select(
         "visit",
@@ -67,7 +49,7 @@ def read_visits(spark: SparkSession, path: str) -> DataFrame:
     )
 
 
-def oltp_options(options: Namespace) -> dict[str, str]:
+def oltp_options(options: SourceOptions) -> dict[str, str]:
     """
     The official connector: azure-cosmos-spark_3-5_2-12 and its kin, from Maven.
 
@@ -87,7 +69,7 @@ def oltp_options(options: Namespace) -> dict[str, str]:
     if options.linked_service:
         # Account, database and identity are the workspace's.
         return settings | {"spark.synapse.linkedService": options.linked_service}
-    settings |= {"spark.cosmos.accountEndpoint": options.endpoint, "spark.cosmos.database": options.database}
+    settings |= {"spark.cosmos.accountEndpoint": endpoint_of(options), "spark.cosmos.database": options.database}
     if options.auth == "key":
         return settings | {"spark.cosmos.accountKey": account_key()}
     if options.auth != "managed-identity":
@@ -98,19 +80,19 @@ def oltp_options(options: Namespace) -> dict[str, str]:
         raise JobError("PREPARE_SOURCE_INVALID", f"--auth managed-identity: {', '.join(missing)} missing")
     return settings | {
         "spark.cosmos.auth.type": "ManagedIdentity",
-        "spark.cosmos.account.subscriptionId": options.subscription,
-        "spark.cosmos.account.resourceGroupName": options.resource_group,
-        "spark.cosmos.account.tenantId": options.tenant,
+        "spark.cosmos.account.subscriptionId": options.subscription or "",
+        "spark.cosmos.account.resourceGroupName": options.resource_group or "",
+        "spark.cosmos.account.tenantId": options.tenant or "",
         **({"spark.cosmos.auth.aad.clientId": options.client_id} if options.client_id else {}),
     }
 
 
-def datasource_options(spark: SparkSession, options: Namespace) -> dict[str, str]:
+def datasource_options(spark: SparkSession, options: SourceOptions) -> dict[str, str]:
     """cosmosdb-spark-datasource from PyPI: Python only, Spark 4; also what reads the Cosmos of one machine."""
     from cosmosdb_datasource import CosmosDBDataSource
 
     spark.dataSource.register(CosmosDBDataSource)
-    settings = {"endpoint": options.endpoint, "database": options.database, "container": options.container}
+    settings = {"endpoint": endpoint_of(options), "database": options.database, "container": options.container}
     if options.since > 0:
         settings["query"] = "SELECT * FROM c WHERE c.received >= @since"
         settings["query_parameters"] = f'[{{"name": "@since", "value": {int(options.since)}}}]'
@@ -123,6 +105,12 @@ def datasource_options(spark: SparkSession, options: Namespace) -> dict[str, str
     if options.client_id:
         os.environ["AZURE_CLIENT_ID"] = options.client_id
     return settings | {"auth_type": "default"}
+
+
+def endpoint_of(options: SourceOptions) -> str:
+    if options.endpoint:
+        return options.endpoint
+    raise JobError("PREPARE_SOURCE_INVALID", f"--source {options.source}: --endpoint (or COSMOS_ENDPOINT) is missing")
 
 
 def account_key() -> str:

@@ -2,15 +2,15 @@
 
 import pytest
 
-import prepare
 from attune_spark.arguments import JobError
+from attune_spark.options import PrepareOptions, parse
 from attune_spark.source import datasource_options, oltp_options
 
 BASE = ["--output", "/out", "--endpoint", "https://cosmos.example"]
 
 
 def options(*more: str):
-    return prepare.arguments([*BASE, *more])
+    return parse(PrepareOptions, [*BASE, *more], None)
 
 
 def test_a_managed_identity_names_subscription_group_and_tenant_of_the_account():

@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib'
 import { seededRandom } from '@attune/core/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { listEpochs } from '../artifact/folder.ts'
+import { cli } from '../testing/cli.ts'
 import { startStagedEdge } from '../testing/staged-edge.ts'
-import { runCli } from './run.ts'
 
 let folder: string
 const cleanup: (() => Promise<unknown>)[] = []
@@ -17,21 +17,6 @@ afterEach(async () => {
   for (const action of cleanup.splice(0)) await action()
   await rm(folder, { recursive: true, force: true })
 })
-
-async function cli(argv: string[], env: Record<string, string> = {}) {
-  const out: string[] = []
-  const err: string[] = []
-  const code = await runCli([...argv, '--json'], {
-    env,
-    out: (text) => out.push(text),
-    err: (text) => err.push(text),
-    status: undefined,
-    fetch,
-    now: Date.now,
-    signal: new AbortController().signal,
-  })
-  return { code, err: err.join('\n'), json: JSON.parse(out.at(-1) ?? '{}') as Record<string, unknown> }
-}
 
 /** Visits that walk 1, 2, … items on, `learnable`, or jump anywhere; from the 360th on they always walk. */
 async function visits(name: string, learnable: boolean, count = 400): Promise<string> {
@@ -55,12 +40,12 @@ test('an epoch trained on noise is kept aside with its report; saying why lets i
   const [good, noise] = [await visits('good', true), await visits('noise', false)]
   const out = join(folder, 'model')
   const train = (data: string, more: string[] = []) =>
-    cli(['train', '--data', data, '--out', out, ...quick, ...more])
-  expect((await train(good)).json).toMatchObject({ epoch: 1, gate: { verdict: 'first', against: null } })
+    cli(['train', '--data', data, '--out', out, ...quick, ...more, '--json'])
+  expect((await train(good)).json()).toMatchObject({ epoch: 1, gate: { verdict: 'first', against: null } })
   const refused = await train(noise)
   expect(refused.code).toBe(1)
-  expect(refused.json).toMatchObject({ error: { code: 'GATE_FAILED' } })
-  const { issues, message } = refused.json['error'] as { issues: { path: string }[]; message: string }
+  expect(refused.json()).toMatchObject({ error: { code: 'GATE_FAILED' } })
+  const { issues, message } = refused.json()['error'] as { issues: { path: string }[]; message: string }
   expect(issues.map(({ path }) => path)).toContain('hr20')
   expect(message).toContain('--override-gate')
   expect(await listEpochs(out)).toEqual([1])
@@ -69,44 +54,44 @@ test('an epoch trained on noise is kept aside with its report; saying why lets i
   expect(held).toMatchObject({ gate: { report: { verdict: 'failed', against: { epoch: 1 }, visits: 40 } } })
 
   const forced = await train(noise, ['--override-gate', 'the shop changed its catalogue'])
-  expect(forced.json).toMatchObject({
+  expect(forced.json()).toMatchObject({
     epoch: 2,
     gate: { verdict: 'overridden', override: { why: 'the shop changed its catalogue' } },
   })
   // And back again, which is better than what serves now.
   const back = await train(good)
-  expect(back.json).toMatchObject({ epoch: 3, gate: { verdict: 'passed', against: { epoch: 2 } } })
+  expect(back.json()).toMatchObject({ epoch: 3, gate: { verdict: 'passed', against: { epoch: 2 } } })
 }, 120_000)
 
 test('push lets out what train has compared, compares itself given visits, and refuses an epoch nobody compared', async () => {
   const [good, noise] = [await visits('good', true), await visits('noise', false)]
   const [first, other] = [join(folder, 'first'), join(folder, 'other')]
-  const key = await cli(['keys', 'generate'])
-  const edge = await startStagedEdge(key.json['public'] as { kty: string })
+  const key = await cli(['keys', 'generate', '--json'])
+  const edge = await startStagedEdge(key.json()['public'] as { kty: string })
   cleanup.push(() => edge.close())
   const env = {
     ATTUNE_EDGES: edge.url,
     ATTUNE_PUSH_KEY: edge.pushKey,
-    ATTUNE_SIGNING_KEY: JSON.stringify(key.json['private']),
+    ATTUNE_SIGNING_KEY: JSON.stringify(key.json()['private']),
   }
-  const push = (artifact: string, more: string[] = []) => cli(['push', '--artifact', artifact, ...more], env)
+  const push = (artifact: string, more: string[] = []) =>
+    cli(['push', '--artifact', artifact, ...more, '--json'], env)
   await cli(['train', '--data', good, '--out', first, ...quick])
   expect((await push(first)).code).toBe(0)
   // Trained somewhere else: nothing says how it compares with what the edge serves.
   await cli(['train', '--data', noise, '--out', other, ...quick])
-  expect(await push(other)).toMatchObject({ code: 1, json: { error: { code: 'GATE_MISSING' } } })
+  const unknown = await push(other)
+  expect([unknown.code, unknown.json()]).toMatchObject([1, { error: { code: 'GATE_MISSING' } }])
   // Visits it was trained on cannot tell; 40 that came later can.
   const against = ['--held-out', '0.1', '--against', first]
-  expect(await push(other, ['--data', noise, ...against])).toMatchObject({
-    code: 1,
-    json: { error: { code: 'GATE_DATA_SEEN' } },
-  })
+  const seen = await push(other, ['--data', noise, ...against])
+  expect([seen.code, seen.json()]).toMatchObject([1, { error: { code: 'GATE_DATA_SEEN' } }])
   const compared = await push(other, ['--data', await visits('grown', false, 440), ...against])
-  expect(compared).toMatchObject({ code: 1, json: { error: { code: 'GATE_FAILED' } } })
+  expect([compared.code, compared.json()]).toMatchObject([1, { error: { code: 'GATE_FAILED' } }])
   expect(await listEpochs(join(other, 'held'))).toEqual([1])
   expect(edge.model?.epoch).toBe(1)
   const forced = await push(other, ['--override-gate', 'for a test'])
-  expect(forced.json).toMatchObject({ epoch: 2, gate: { verdict: 'overridden' } })
+  expect(forced.json()).toMatchObject({ epoch: 2, gate: { verdict: 'overridden' } })
   expect(forced.err).toContain('gate overridden: for a test')
   expect(edge.model?.manifest.gate).toMatchObject({ report: { override: { why: 'for a test' } } })
 }, 120_000)

@@ -5,7 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { splitRow } from '../import/csv.ts'
-import { runCli } from './run.ts'
+import { cli } from '../testing/cli.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -15,22 +15,21 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 async function importFile(name: string, text: string | Buffer, ...options: string[]) {
   await writeFile(join(folder, name), text)
-  const out: string[] = []
-  const code = await runCli(['import', '--file', join(folder, name), '--out', folder, '--json', ...options], {
-    env: {},
-    out: (line) => out.push(line),
-    err: (line) => out.push(line),
-    status: undefined,
-    fetch,
-    now: Date.now,
-    signal: new AbortController().signal,
-  })
+  const { code, json } = await cli([
+    'import',
+    '--file',
+    join(folder, name),
+    '--out',
+    folder,
+    '--json',
+    ...options,
+  ])
   const visits = async () =>
     gunzipSync(await readFile(join(folder, 'train.txt.gz')))
       .toString()
       .trim()
       .split('\n')
-  return { code, result: JSON.parse(out.at(-1) ?? '{}') as Record<string, unknown>, visits }
+  return { code, result: json(), visits }
 }
 
 test('RetailRocket: views only, split where 30 minutes pass, the visit that ended last comes last', async () => {

@@ -2,28 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { COMMANDS, runCli } from './run.ts'
+import { cli } from '../testing/cli.ts'
+import { COMMANDS } from './run.ts'
 
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'attune-json-'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
-
-async function cli(...argv: string[]) {
-  const out: string[] = []
-  const err: string[] = []
-  const code = await runCli(argv, {
-    env: {},
-    out: (text) => out.push(text),
-    err: (text) => err.push(text),
-    status: undefined,
-    fetch,
-    now: Date.now,
-    signal: new AbortController().signal,
-  })
-  return { code, out, err }
-}
 
 /** Arguments that are complete, and name what is not there or nobody answers. */
 const COMPLETE: Readonly<Record<string, (nowhere: string) => string[]>> = {
@@ -55,10 +41,10 @@ test.each(Object.keys(COMMANDS))(
       [['--surely-no-option'], [2]],
       [complete, name === 'plan' ? [0] : [1]],
     ] as [string[], number[]][]) {
-      const { code, out } = await cli(name, ...argv, '--json')
-      expect(allowed, `${name} ${argv.join(' ')}: ${out.join('\n')}`).toContain(code)
-      expect(out).toHaveLength(1)
-      const said = JSON.parse(out[0] ?? '') as {
+      const { code, out } = await cli([name, ...argv, '--json'])
+      expect(allowed, `${name} ${argv.join(' ')}: ${out}`).toContain(code)
+      expect(out.trim().split('\n')).toHaveLength(1)
+      const said = JSON.parse(out) as {
         error?: { code: string; message: string; issues: unknown[] }
       }
       if (code === 0) expect(said.error).toBeUndefined()
@@ -72,17 +58,17 @@ test.each(Object.keys(COMMANDS))(
 )
 
 test.each(Object.keys(COMMANDS))('attune %s --help names every option it takes', async (name) => {
-  const text = (await cli(name, '--help')).out.join('\n')
+  const text = (await cli([name, '--help'])).out
   for (const option of Object.keys(COMMANDS[name]?.options ?? {})) expect(text).toContain(`--${option}`)
   expect(text).toContain(`attune ${name}`)
   expect(text).toContain('--json')
 })
 
 test('without a command, with one it does not know and with --help it answers in JSON, too', async () => {
-  const { out, code } = await cli('--json')
-  const { commands } = JSON.parse(out[0] ?? '') as { commands: { command: string }[] }
+  const { out, code } = await cli(['--json'])
+  const { commands } = JSON.parse(out) as { commands: { command: string }[] }
   expect([code, commands.map(({ command }) => command)]).toEqual([0, Object.keys(COMMANDS)])
-  const unknown = await cli('tarin', '--json')
-  expect([unknown.code, JSON.parse(unknown.out[0] ?? '')]).toMatchObject([2, { error: { code: 'USAGE' } }])
-  expect((await cli('--json', 'plan', '--help')).out[0]).toContain('"command":"plan"')
+  const unknown = await cli(['tarin', '--json'])
+  expect([unknown.code, unknown.json()]).toMatchObject([2, { error: { code: 'USAGE' } }])
+  expect((await cli(['--json', 'plan', '--help'])).out).toContain('"command":"plan"')
 })

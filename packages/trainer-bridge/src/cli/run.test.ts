@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib'
 import { seededRandom } from '@attune/core/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createSigner, parseSigningKey } from '../artifact/sign.ts'
+import { cli } from '../testing/cli.ts'
 import { startStagedEdge } from '../testing/staged-edge.ts'
-import { runCli } from './run.ts'
 
 let folder: string
 const cleanup: (() => Promise<unknown>)[] = []
@@ -17,22 +17,6 @@ afterEach(async () => {
   for (const action of cleanup.splice(0)) await action()
   await rm(folder, { recursive: true, force: true })
 })
-
-async function cli(argv: string[], env: Record<string, string> = {}) {
-  const out: string[] = []
-  const err: string[] = []
-  const code = await runCli(argv, {
-    env,
-    out: (text) => out.push(text),
-    err: (text) => err.push(text),
-    status: undefined,
-    fetch,
-    now: Date.now,
-    signal: new AbortController().signal,
-  })
-  const json = (): Record<string, unknown> => JSON.parse(out.at(-1) ?? '') as Record<string, unknown>
-  return { code, out: out.join('\n'), err: err.join('\n'), json }
-}
 
 /** Visits that walk through neighbouring items, so that there is something to learn. */
 async function writeVisits(): Promise<void> {

@@ -1,45 +1,28 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdir } from 'node:fs/promises'
 import type { Container, ContainerRequest } from '@azure/cosmos'
-import { covers, ITEMS_CONTAINER, LEASES_CONTAINER, parseSessionToken, type ItemDocument } from '@attune/core'
-import { startCosmosLocal, type CosmosLocal } from '@attune/cosmos-local'
+import { ITEMS_CONTAINER, LEASES_CONTAINER, type ItemDocument } from '@attune/core'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createSigner, generateSigningKey } from '../artifact/sign.ts'
+import { startBridgeWorld, type BridgeWorld } from '../testing/bridge-world.ts'
 import { split } from '../testing/cosmos-admin.ts'
-import { createEvents, storeClicks } from '../testing/events-container.ts'
+import { storeClicks } from '../testing/events-container.ts'
 import { randomTrainedModel } from '../testing/random-model.ts'
-import { startStagedEdge, type StagedEdge } from '../testing/staged-edge.ts'
 import { startMember, type Member, type MemberOptions, type MemberStatus } from './member.ts'
 
-const signingKey = await generateSigningKey()
-const { publicJwk } = await createSigner(signingKey)
-let cosmos: CosmosLocal
-let container: Container
+let world: BridgeWorld
 let items: Container
-let edge: StagedEdge
-let folder: string
-const cleanup: (() => Promise<unknown>)[] = []
 beforeEach(async () => {
-  cosmos = await startCosmosLocal({ port: 0 })
-  container = await createEvents(cosmos, { throughput: 40_000 })
-  const { database } = container
+  world = await startBridgeWorld({ throughput: 40_000 })
+  const { database } = world.container
   for (const definition of [LEASES_CONTAINER, ITEMS_CONTAINER])
     await database.containers.createIfNotExists(structuredClone(definition) as ContainerRequest)
   items = database.container(ITEMS_CONTAINER.id)
-  edge = await startStagedEdge(publicJwk)
-  folder = await mkdtemp(join(tmpdir(), 'attune-cluster-'))
 })
-afterEach(async () => {
-  for (const action of cleanup.splice(0).reverse()) await action()
-  await edge.close()
-  await cosmos.close()
-  await rm(folder, { recursive: true, force: true })
-})
+afterEach(() => world.close())
 
 async function start(
   options: Partial<MemberOptions> = {},
 ): Promise<{ member: Member; seen: MemberStatus[] }> {
+  const { cosmos, edge, signingKey, folder } = world
   const seen: MemberStatus[] = []
   const member = await startMember({
     cosmos,
@@ -52,17 +35,13 @@ async function start(
     cluster: { host: '127.0.0.1', ttlMs: 1_500, roundMs: 100 },
     ...options,
   })
-  cleanup.push(() => member.close())
+  world.later(() => member.close())
   return { member, seen }
 }
 
 const contains = (session: string) =>
   vi.waitFor(() => {
-    const through = edge.model?.through ?? null
-    expect(
-      through !== null && covers(parseSessionToken(through), parseSessionToken(session)),
-      `${through}`,
-    ).toBe(true)
+    expect(world.contains(session), `${world.edge.model?.through}`).toBe(true)
   }, 20_000)
 const leaderOf = (...members: Member[]) =>
   vi.waitFor(() => {
@@ -87,33 +66,33 @@ test('two bridges share the ranges; pages of both are taken in by the one that l
   const bridge = await leaderOf(one, two)
   const tokens: string[] = []
   for (let visitor = 0; visitor < 40; visitor++)
-    tokens.push(await storeClicks(container, `v${visitor}`, ['item-1', 'item-2']))
+    tokens.push(await storeClicks(world.container, `v${visitor}`, ['item-1', 'item-2']))
   for (const token of tokens) await contains(token)
   expect([bridge.model.counts.steps(1), bridge.model.counts.pairUnits(1, 2)]).toEqual([40, 40 * 2_520])
-  expect(edge.model).toMatchObject({ epoch: 1 })
+  expect(world.edge.model).toMatchObject({ epoch: 1 })
 })
 
 test('a leader that stops in order is followed by another in the same epoch, with no count lost and none twice', async () => {
   const { member: one } = await start()
   await leaderOf(one)
   const { member: two, seen } = await start()
-  await contains(await storeClicks(container, 'v', ['item-1', 'item-2']))
+  await contains(await storeClicks(world.container, 'v', ['item-1', 'item-2']))
   await one.close()
   const bridge = await leaderOf(two)
-  await contains(await storeClicks(container, 'v', ['item-3']))
+  await contains(await storeClicks(world.container, 'v', ['item-3']))
   expect(bridge.model.counts.pairUnits(1, 2)).toBe(2_520)
   expect(bridge.model.counts.pairUnits(2, 3)).toBe(2_520)
-  expect(edge.model?.epoch).toBe(1)
+  expect(world.edge.model?.epoch).toBe(1)
   expect(seen.filter(({ type }) => type === 'role')).toEqual([{ type: 'role', leads: true, generation: 2 }])
-  expect((await readdir(folder)).sort()).toEqual(['leader-00000001', 'leader-00000002'])
+  expect((await readdir(world.folder)).sort()).toEqual(['leader-00000001', 'leader-00000002'])
 })
 
 test('attributes of the catalogue reach the edge with the deltas: changed, deleted, and of items nobody clicked', async () => {
   await items.items.create(item('item-1', { category: 'shoes', stock: 3 }))
   await start()
   const attributes = (id: string) => {
-    const row = edge.model?.rowOf(id)
-    return row === undefined ? undefined : edge.model?.attributesOf(row)
+    const row = world.edge.model?.rowOf(id)
+    return row === undefined ? undefined : world.edge.model?.attributesOf(row)
   }
   await vi.waitFor(() => expect(attributes('item-1')).toEqual({ category: 'shoes', stock: 3 }), 20_000)
   await items.items.upsert(item('item-1', { category: 'shoes', stock: 0 }))
@@ -122,14 +101,14 @@ test('attributes of the catalogue reach the edge with the deltas: changed, delet
     expect(attributes('item-1')).toEqual({ category: 'shoes', stock: 0 })
     expect(attributes('unclicked')).toEqual({ category: 'hats', added: 1_764_000_000_000 })
   }, 20_000)
-  expect(edge.model?.items).toBe(41)
-  expect(Array.from(edge.model?.newest ?? [])[0]).toBe(40)
+  expect(world.edge.model?.items).toBe(41)
+  expect(Array.from(world.edge.model?.newest ?? [])[0]).toBe(40)
   await items.items.upsert(item('item-1', {}, true))
-  await vi.waitFor(() => expect(edge.model?.isRemoved(1)).toBe(true), 20_000)
+  await vi.waitFor(() => expect(world.edge.model?.isRemoved(1)).toBe(true), 20_000)
   // Clicked, the item only the catalogue knew becomes one like any other.
-  await contains(await storeClicks(container, 'v', ['item-2', 'unclicked']))
-  expect(edge.model?.popularity[40]).toBe(1)
-  expect(Math.hypot(...(edge.model?.factors.subarray(40 * 64, 41 * 64) ?? []))).toBeCloseTo(1, 4)
+  await contains(await storeClicks(world.container, 'v', ['item-2', 'unclicked']))
+  expect(world.edge.model?.popularity[40]).toBe(1)
+  expect(Math.hypot(...(world.edge.model?.factors.subarray(40 * 64, 41 * 64) ?? []))).toBeCloseTo(1, 4)
 })
 
 test('ranges that split while two bridges read them are read on from where they were', async () => {
@@ -138,8 +117,8 @@ test('ranges that split while two bridges read them are read on from where they 
   const bridge = await leaderOf(one, two)
   let last = ''
   for (let visitor = 0; visitor < 60; visitor++) {
-    last = await storeClicks(container, `v${visitor % 20}`, [`item-${visitor % 7}`])
-    if (visitor % 20 === 10) await split(cosmos, 'events')
+    last = await storeClicks(world.container, `v${visitor % 20}`, [`item-${visitor % 7}`])
+    if (visitor % 20 === 10) await split(world.cosmos, 'events')
   }
   await contains(last)
   await vi.waitFor(() => {

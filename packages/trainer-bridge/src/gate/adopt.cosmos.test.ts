@@ -1,23 +1,15 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { seededRandom } from '@attune/core/testing'
-import { startCosmosLocal } from '@attune/cosmos-local'
 import { afterEach, expect, test, vi } from 'vitest'
-import { buildArtifact } from '../artifact/build.ts'
 import { listEpochs, writeArtifact } from '../artifact/folder.ts'
-import { createSigner, generateSigningKey } from '../artifact/sign.ts'
 import { startService } from '../service.ts'
-import { createEvents, storeClicks } from '../testing/events-container.ts'
-import { randomTrainedModel } from '../testing/random-model.ts'
-import { startStagedEdge } from '../testing/staged-edge.ts'
-import { nodeScanner } from '../train/node-scanner.ts'
+import { startBridgeWorld, type BridgeWorld } from '../testing/bridge-world.ts'
+import { storeClicks } from '../testing/events-container.ts'
+import { randomArtifact, randomTrainedModel } from '../testing/random-model.ts'
 import { FIRST } from './report.ts'
 
-const cleanup: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const action of cleanup.splice(0).reverse()) await action()
-})
+let world: BridgeWorld
+afterEach(() => world.close())
 
 const failed = {
   ...FIRST,
@@ -25,16 +17,8 @@ const failed = {
   against: { epoch: 1, created: '2026-11-01T00:00:00.000Z' },
 }
 
-const artifact = async (gate: Record<string, unknown>) =>
-  buildArtifact(randomTrainedModel(45, 2), {
-    epoch: 2,
-    parent: 1,
-    created: '2026-11-02T00:00:00.000Z',
-    trainer: 'local/0.1.0',
-    gate,
-    makeScanner: nodeScanner,
-    random: seededRandom(2),
-  })
+const artifact = (gate: Record<string, unknown>) =>
+  randomArtifact(45, 2, { parent: 1, created: '2026-11-02T00:00:00.000Z', gate })
 
 test.each([
   ['whose report says it failed', { report: failed }, 'GATE_FAILED'],
@@ -42,16 +26,10 @@ test.each([
 ])(
   'an epoch %s, left in a bridge’s folder, is kept aside; the old one goes on with its deltas',
   async (_, gate, code) => {
-    const folder = await mkdtemp(join(tmpdir(), 'attune-adopt-'))
-    cleanup.push(() => rm(folder, { recursive: true, force: true }))
-    const cosmos = await startCosmosLocal({ port: 0 })
-    cleanup.push(() => cosmos.close())
-    const container = await createEvents(cosmos)
-    const signingKey = await generateSigningKey()
-    const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
-    cleanup.push(() => edge.close())
+    world = await startBridgeWorld()
+    const { cosmos, container, edge, signingKey, folder } = world
     const initial = join(folder, 'initial')
-    await writeArtifact(initial, { ...(await artifact({})) })
+    await writeArtifact(initial, await artifact({}))
     const state = join(folder, 'state')
     const said: string[] = []
     const service = await startService(
@@ -68,7 +46,7 @@ test.each([
       },
       (_level, message, fields) => said.push(`${message} ${JSON.stringify(fields)}`),
     )
-    cleanup.push(() => service.close())
+    world.later(() => service.close())
     await vi.waitFor(() => expect(edge.model?.epoch).toBe(1), 10_000)
     await writeArtifact(join(state, 'next'), await artifact(gate))
     await vi.waitFor(async () => expect(await readdir(state)).not.toContain('next'), 10_000)

@@ -1,30 +1,17 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startCosmosLocal } from '@attune/cosmos-local'
 import { afterEach, expect, test, vi } from 'vitest'
-import { createSigner, generateSigningKey } from '../artifact/sign.ts'
 import type { BridgeStatus } from '../bridge-deps.ts'
 import { renderMetrics, StatusCounters } from '../metrics.ts'
 import { startBridge } from '../start.ts'
-import { createEvents, storeClicks } from '../testing/events-container.ts'
+import { startBridgeWorld, type BridgeWorld } from '../testing/bridge-world.ts'
+import { storeClicks } from '../testing/events-container.ts'
 import { randomTrainedModel } from '../testing/random-model.ts'
-import { startStagedEdge } from '../testing/staged-edge.ts'
 
-const cleanup: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const action of cleanup.splice(0).reverse()) await action()
-})
+let world: BridgeWorld
+afterEach(() => world.close())
 
 test('a bridge whose factor rows would spoil lists sends counts alone, says so, and counts it', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'attune-guard-'))
-  cleanup.push(() => rm(folder, { recursive: true, force: true }))
-  const cosmos = await startCosmosLocal({ port: 0 })
-  cleanup.push(() => cosmos.close())
-  const container = await createEvents(cosmos)
-  const signingKey = await generateSigningKey()
-  const edge = await startStagedEdge((await createSigner(signingKey)).publicJwk)
-  cleanup.push(() => edge.close())
+  world = await startBridgeWorld()
+  const { cosmos, container, edge, signingKey, folder } = world
   const counters = new StatusCounters()
   const seen: BridgeStatus[] = []
   // Steps fifty times too long, as from a model whose manifest names a wrong temperature.
@@ -41,7 +28,7 @@ test('a bridge whose factor rows would spoil lists sends counts alone, says so, 
       seen.push(status)
     },
   })
-  cleanup.push(() => bridge.close())
+  world.later(() => bridge.close())
   for (let index = 0; index < 40; index++) {
     await storeClicks(container, `v${index}`, [
       `item-${index}`,

@@ -6,7 +6,7 @@ import { seededRandom } from '@attune/core/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { buildArtifact } from '../artifact/build.ts'
 import { listEpochs, readArtifact, writeArtifact } from '../artifact/folder.ts'
-import { runCli } from '../cli/run.ts'
+import { cli } from '../testing/cli.ts'
 import { nodeScanner } from '../train/node-scanner.ts'
 import { ringVisits } from '../train/testing/small-model.ts'
 import { localTrainer } from './trainer.ts'
@@ -18,21 +18,6 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'attune-spark-cli-'))
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
-
-async function cli(argv: string[], env: Record<string, string> = {}) {
-  const out: string[] = []
-  const err: string[] = []
-  const code = await runCli(argv, {
-    env,
-    out: (text) => out.push(text),
-    err: (text) => err.push(text),
-    status: undefined,
-    fetch,
-    now: Date.now,
-    signal: new AbortController().signal,
-  })
-  return { code, out: out.join('\n'), err: err.join('\n') }
-}
 
 /** Visits of a ring of 30 items in `train.txt.gz`, and a model of them as export.py would leave it. */
 async function stage(): Promise<string> {
