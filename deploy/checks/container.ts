@@ -43,8 +43,8 @@ export async function makeRoot(root: string): Promise<void> {
 
 export interface ContainerOptions {
   readonly root: string
-  /** The image's files, shown as /app. */
-  readonly image: string
+  /** The image's files, shown as /app, where the root does not have them. */
+  readonly image?: string
   readonly pod: PodSpec
   readonly container: Container
   readonly env: Readonly<Record<string, string>>
@@ -84,7 +84,7 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   const script = [
     'set -e',
     `mount --bind ${quote(root)} ${quote(root)}`,
-    `mount --bind ${quote(image)} ${at('/app')}`,
+    ...(image === undefined ? [] : [`mount --bind ${quote(image)} ${at('/app')}`]),
   ]
   for (const { name, mountPath } of container.volumeMounts ?? []) {
     await mkdir(join(root, mountPath), { recursive: true })
@@ -98,7 +98,8 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   }
   script.push(`mount -t proc proc ${at('/proc')}`)
   if (container.securityContext?.readOnlyRootFilesystem === true)
-    script.push(`mount -o remount,ro,bind ${at('/app')}`, `mount -o remount,ro,bind ${quote(root)}`)
+    for (const path of image === undefined ? [root] : [join(root, '/app'), root])
+      script.push(`mount -o remount,ro,bind ${quote(path)}`)
   const command = (container.command ?? []).map(quote).join(' ')
   const user = `--setuid=${runAsUser} --setgid=${runAsGroup}`
   script.push(

@@ -27,12 +27,14 @@ import type { Container, Manifest, PodSpec } from './manifests.ts'
 import { renderedFile } from './render.ts'
 
 // The production overlay's own commands, settings, users, volumes and probes, in the files of the images, against the
-// local Cosmos. Left out are limits, seccomp and networks.
+// local Cosmos. Left out are limits, seccomp and networks. ATTUNE_IMAGE_ROOTS names a folder with the whole roots of both
+// images, `edge` and `bridge`, to take instead of files put together here (`npm run bench -- images`).
 
 const objects = parseAllDocuments(await readFile(renderedFile('production'), 'utf8')).map(
   (document) => document.toJS() as Manifest,
 )
 
+const roots = process.env['ATTUNE_IMAGE_ROOTS']
 let images = ''
 const built = new Map<ImageName, Built>()
 beforeAll(async () => {
@@ -72,12 +74,14 @@ async function launch(
   claims: Record<string, string>,
 ): Promise<RunningContainer> {
   if (contained) {
-    const root = await mkdtemp(join(tmpdir(), 'attune-root-'))
-    cleanup.push(() => rm(root, { recursive: true, force: true }))
-    await makeRoot(root)
+    const root = roots === undefined ? await mkdtemp(join(tmpdir(), 'attune-root-')) : join(roots, image)
+    if (roots === undefined) {
+      cleanup.push(() => rm(root, { recursive: true, force: true }))
+      await makeRoot(root)
+    }
     const running = await startContainer({
       root,
-      image: join(images, image),
+      ...(roots === undefined && { image: join(images, image) }),
       pod,
       container,
       env,
