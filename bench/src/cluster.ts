@@ -4,15 +4,18 @@ interface Rehearsal {
   readonly scaling: readonly { readonly pods: number; readonly expected: number }[]
   readonly evictions: readonly number[]
   readonly refused: readonly string[]
+  readonly keda: {
+    readonly lag: readonly { readonly pods: number; readonly expected: number }[]
+  }
 }
 
 /**
  * The manifests on a real Kubernetes API server with its controllers and scheduler, built from their Go modules the first
- * time (about 10 minutes; needs Go); nodes are played by kwok: `npm run bench -- cluster --json`.
+ * time (about 15 minutes; needs Go); nodes are played by kwok, bridges are scaled by KEDA's own programs: `npm run bench -- cluster --json`.
  */
 export async function run(): Promise<Record<string, unknown>> {
   const result = (await runProgram('deploy/cluster/main.ts', [])) as unknown as Rehearsal
-  const wrong = result.scaling.filter(({ pods, expected }) => pods !== expected)
+  const wrong = [...result.scaling, ...result.keda.lag].filter(({ pods, expected }) => pods !== expected)
   if (wrong.length > 0) throw new Error(`autoscaling: ${JSON.stringify(wrong)}`)
   if (!result.evictions.includes(201) || !result.evictions.includes(429))
     throw new Error(

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,11 +10,22 @@ import { promisify } from 'node:util'
 const KUBERNETES = '1.34.4'
 const ETCD = 'v3.6.5'
 const KWOK = 'v0.7.0'
+const KEDA = 'v2.21.0'
 
 const execute = promisify(execFile)
 
-export type Program =
-  'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubectl' | 'kwok'
+const PROGRAMS = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubectl',
+  'kwok',
+  'keda-operator',
+  'keda-adapter',
+] as const
+
+export type Program = (typeof PROGRAMS)[number]
 
 export type Binaries = Readonly<Record<Program, string>>
 
@@ -26,15 +37,19 @@ export function binariesFolder(): string {
 
 /** The programs if every one is there. */
 export function findBinaries(folder: string = binariesFolder()): Binaries | undefined {
-  const programs = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl', 'kwok']
-  if (!programs.every((name) => existsSync(join(folder, name)))) return undefined
-  return Object.fromEntries(programs.map((name) => [name, join(folder, name)])) as Binaries
+  if (!PROGRAMS.every((name) => existsSync(join(folder, name)))) return undefined
+  return Object.fromEntries(PROGRAMS.map((name) => [name, join(folder, name)])) as Binaries
+}
+
+/** KEDA's own definitions of its kinds, once the programs are built. */
+export function kedaKinds(folder: string = binariesFolder()): string {
+  return join(folder, 'src', 'keda', 'config', 'crd', 'bases')
 }
 
 /**
- * Builds what is missing: about 10 minutes on 2 cores the first time, nothing later.
+ * Builds what is missing: about 15 minutes on 2 cores the first time, nothing later.
  *
- * @throws {Error} without Go 1.24 or newer, or when a module cannot be had
+ * @throws {Error} without Go 1.26 or newer, or when a module cannot be had
  */
 export async function buildBinaries(say: (text: string) => void): Promise<Binaries> {
   const folder = binariesFolder()
@@ -42,12 +57,13 @@ export async function buildBinaries(say: (text: string) => void): Promise<Binari
   if (found !== undefined) return found
   await mkdir(folder, { recursive: true })
   await execute('go', ['version']).catch(() => {
-    throw new Error('go: expected Go 1.24 or newer on the path, found none')
+    throw new Error('go: expected Go 1.26 or newer on the path, found none')
   })
   const sources = join(folder, 'src')
   await kubernetesModule(join(sources, 'kubernetes'))
   await plainModule(join(sources, 'etcd'), 'go.etcd.io/etcd/server/v3', ETCD)
   await plainModule(join(sources, 'kwok'), 'sigs.k8s.io/kwok', KWOK, 'sigs.k8s.io/kwok/cmd/kwok')
+  await wholeModule(join(sources, 'keda'), 'github.com/kedacore/keda/v2', KEDA)
   const [major = '', minor = ''] = KUBERNETES.split('.')
   const stamp = Object.entries({ gitVersion: `v${KUBERNETES}`, gitMajor: major, gitMinor: minor })
     .map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)
@@ -58,6 +74,8 @@ export async function buildBinaries(say: (text: string) => void): Promise<Binari
     ...(['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl'] as const).map(
       (name) => [name, 'kubernetes', `k8s.io/kubernetes/cmd/${name}`] as const,
     ),
+    ['keda-operator', 'keda', './cmd/operator'],
+    ['keda-adapter', 'keda', './cmd/adapter'],
   ]
   for (const [name, module, path] of parts) {
     if (existsSync(join(folder, name))) continue
@@ -96,6 +114,14 @@ async function plainModule(folder: string, module: string, version: string, main
   await writeFile(join(folder, 'go.mod'), 'module attune.local/tools\n\ngo 1.24.0\n')
   await keep(folder, [main])
   await go(folder, ['get', `${module}@${version}`])
+}
+
+/** A module whose own replacements count: they do only where it is the main one, so its sources are copied. */
+async function wholeModule(folder: string, module: string, version: string): Promise<void> {
+  if (existsSync(join(folder, 'go.mod'))) return
+  await cp(await download(module, version), folder, { recursive: true })
+  // The cache of modules is read-only, and what is copied out of it too.
+  await execute('chmod', ['-R', 'u+w', folder])
 }
 
 /** Keeps programs in the module's list of what it needs. */

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Binaries, Program } from './binaries.ts'
+import { issue, makeAuthority } from './certificates.ts'
 
 const execute = promisify(execFile)
 const START_TIMEOUT_MS = 120_000
@@ -17,9 +18,19 @@ export interface ControlPlane {
   readonly kubectl: (args: readonly string[], input?: string) => Promise<Said>
   /** An object or list as the API server has it. */
   readonly get: <T>(...args: string[]) => Promise<T>
+  /** Starts one more program, which ends with the others. */
+  readonly start: (program: Program, flags: Flags, env?: Readonly<Record<string, string>>) => Promise<void>
+  /** What a program printed so far. */
+  readonly log: (program: Program) => Promise<string>
+  /** A file with which a program may do anything. */
+  readonly kubeconfig: string
+  /** Gone with the control plane. */
+  readonly folder: string
   /** Stops everything and forgets it. */
   readonly close: () => Promise<void>
 }
+
+export type Flags = Readonly<Record<string, string | number | boolean>>
 
 export interface Said {
   readonly out: string
@@ -42,18 +53,22 @@ export async function startControlPlane(binaries: Binaries): Promise<ControlPlan
     }
     await rm(folder, { recursive: true, force: true })
   }
-  const start = async (
-    program: Program,
-    flags: Readonly<Record<string, string | number | boolean | undefined>>,
-  ): Promise<void> => {
+  const logOf = (program: Program): string => join(folder, `${program}.log`)
+  const start: ControlPlane['start'] = async (program, flags, env = {}) => {
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
-    const log = await open(join(folder, `${program}.log`), 'w')
-    children.push(spawn(binaries[program], args, { stdio: ['ignore', log.fd, log.fd], cwd: folder }))
+    const log = await open(logOf(program), 'w')
+    children.push(
+      spawn(binaries[program], args, {
+        stdio: ['ignore', log.fd, log.fd],
+        cwd: folder,
+        env: { ...process.env, ...env },
+      }),
+    )
     await log.close()
   }
   try {
-    const [etcd, peer, secure, controllers, scheduler] = await freePorts(5)
-    const at = (port: number | undefined) => `http://127.0.0.1:${port}`
+    const [etcd = 0, peer = 0, secure = 0, controllers = 0, scheduler = 0] = await freePorts(5)
+    const at = (port: number) => `http://127.0.0.1:${port}`
     const token = randomBytes(16).toString('hex')
     const kubeconfig = join(folder, 'kubeconfig.json')
     const key = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -73,6 +88,10 @@ export async function startControlPlane(binaries: Binaries): Promise<ControlPlan
       'initial-cluster': `one=${at(peer)}`,
     })
     const accounts = join(folder, 'accounts.key')
+    const clients = await makeAuthority(folder, 'clients')
+    // So that servers of further APIs believe whom the API server says it asks for.
+    const proxies = await makeAuthority(folder, 'front-proxy')
+    const proxy = await issue(proxies, folder, 'front-proxy-client')
     await start('kube-apiserver', {
       'etcd-servers': at(etcd),
       'bind-address': '127.0.0.1',
@@ -85,6 +104,14 @@ export async function startControlPlane(binaries: Binaries): Promise<ControlPlan
       'authorization-mode': 'Node,RBAC',
       'token-auth-file': join(folder, 'tokens.csv'),
       'service-cluster-ip-range': '10.96.0.0/16',
+      'client-ca-file': clients.cert,
+      'requestheader-client-ca-file': proxies.cert,
+      'requestheader-allowed-names': 'front-proxy-client',
+      'requestheader-username-headers': 'X-Remote-User',
+      'requestheader-group-headers': 'X-Remote-Group',
+      'requestheader-extra-headers-prefix': 'X-Remote-Extra-',
+      'proxy-client-cert-file': proxy.cert,
+      'proxy-client-key-file': proxy.key,
     })
     const kubectl: ControlPlane['kubectl'] = async (args, input) => {
       const run = execute(binaries.kubectl, ['--kubeconfig', kubeconfig, ...args], {
@@ -94,7 +121,7 @@ export async function startControlPlane(binaries: Binaries): Promise<ControlPlan
       const { stdout, stderr } = await run
       return { out: stdout, err: stderr }
     }
-    await ready(() => kubectl(['get', '--raw', '/readyz']), join(folder, 'kube-apiserver.log'))
+    await ready(() => kubectl(['get', '--raw', '/readyz']), logOf('kube-apiserver'))
     await start('kube-controller-manager', {
       kubeconfig,
       'service-account-private-key-file': accounts,
@@ -120,6 +147,10 @@ export async function startControlPlane(binaries: Binaries): Promise<ControlPlan
       kubectl,
       get: async <T>(...args: string[]) =>
         JSON.parse((await kubectl(['get', ...args, '-o', 'json'])).out) as T,
+      start,
+      log: (program) => readFile(logOf(program), 'utf8'),
+      kubeconfig,
+      folder,
       close,
     }
   } catch (error) {
@@ -144,7 +175,7 @@ async function ready(ask: () => Promise<unknown>, log: string): Promise<void> {
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer().listen(0, '127.0.0.1')

@@ -4,11 +4,12 @@ import { parseAllDocuments } from 'yaml'
 import { renderedFile } from '../checks/render.ts'
 import type { Binaries } from './binaries.ts'
 import { startControlPlane, type ControlPlane } from './control-plane.ts'
+import { applyKedaKinds, scaleByLag, type LagScaling } from './keda.ts'
 import { metricsApiObjects, startMetricsApi } from './metrics-api.ts'
+import { poll } from './poll.ts'
 
 const NAMESPACE = 'attune'
 const CRDS = join(import.meta.dirname, '..', 'checks', 'crds')
-const PATIENCE_MS = 120_000
 
 interface Named {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> }
@@ -50,6 +51,8 @@ export interface Rehearsal {
   }[]
   /** Answers of the API server to evicting every edge pod at once: while one is gone the budget keeps the rest. */
   readonly evictions: readonly number[]
+  /** Bridges by KEDA's own programs, on the lag that they read from our leases. */
+  readonly keda: LagScaling
   /** Planted mistakes that the API server refused, with its words. */
   readonly refused: readonly string[]
 }
@@ -67,7 +70,7 @@ export async function rehearse(binaries: Binaries): Promise<Rehearsal> {
     const text = widened(await readFile(renderedFile('staging'), 'utf8'))
     const { out, err } = await plane.kubectl(['apply', '-f', '-'], text)
     const applied = out.trim().split('\n').length
-    // KEDA itself does not run here: of the production overlay the API server checks every object and keeps none.
+    // Of the production overlay the API server checks every object and keeps none.
     const production = await readFile(renderedFile('production'), 'utf8')
     const dry = await plane.kubectl(['apply', '--dry-run=server', '-f', '-'], production)
     const warnings = `${err}\n${dry.err}`.split('\n').filter((line) => line.includes('Warning'))
@@ -95,6 +98,7 @@ export async function rehearse(binaries: Binaries): Promise<Rehearsal> {
       scaling,
       evictions: await evictAll(plane),
       refused: await refuse(plane),
+      keda: await scaleByLag(plane),
     }
   } finally {
     await plane.close()
@@ -115,7 +119,8 @@ function widened(text: string): string {
 
 /** What a cluster has before anything of ours: kinds, nodes in three zones, disks. */
 async function prepare(plane: ControlPlane): Promise<void> {
-  const files = (await readdir(CRDS)).filter((file) => file.endsWith('.json'))
+  await applyKedaKinds(plane)
+  const files = (await readdir(CRDS)).filter((file) => file.endsWith('.json') && !file.startsWith('keda'))
   const kinds = await Promise.all(files.map(async (file) => kindOf(await readFile(join(CRDS, file), 'utf8'))))
   const nodes = Array.from({ length: 6 }, (_, index) => ({
     apiVersion: 'v1',
@@ -292,13 +297,4 @@ async function refuse(plane: ControlPlane): Promise<string[]> {
     )
   }
   return words
-}
-
-async function poll(done: () => Promise<boolean>): Promise<boolean> {
-  const until = Date.now() + PATIENCE_MS
-  while (Date.now() < until) {
-    if (await done()) return true
-    await new Promise((resolve) => setTimeout(resolve, 500))
-  }
-  return false
 }

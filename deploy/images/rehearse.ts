@@ -9,6 +9,7 @@ import { localBase } from './base.ts'
 import type { ImageName } from './build.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
+const RECIPE = 'deploy/images/Containerfile'
 const execute = promisify(execFile)
 const NAMES = ['edge', 'bridge'] as const
 
@@ -28,31 +29,24 @@ async function buildah(...args: string[]): Promise<string> {
 
 /** The image's id. */
 function build(image: ImageName, base: string): Promise<string> {
-  const certificates = process.env['NODE_EXTRA_CA_CERTS']
-  const registry = process.env['NPM_CONFIG_REGISTRY']
-  return buildah(
-    ...['build', '--quiet', '--no-cache', '--isolation', 'chroot', '--timestamp', '0'],
-    ...['--file', 'deploy/images/Containerfile', '--ignorefile', 'deploy/images/Containerfile.dockerignore'],
-    ...[
-      '--build-arg',
-      `BASE=${base}`,
-      '--build-arg',
-      `PACKAGE=${image}`,
-      '--tag',
-      `localhost/attune-${image}:rehearsal`,
-    ],
-    // A registry behind a certificate of this machine's own.
-    ...(certificates === undefined
-      ? []
-      : [
-          '--build-arg',
-          `NODE_EXTRA_CA_CERTS=${certificates}`,
-          '--volume',
-          `${certificates}:${certificates}:ro`,
-        ]),
-    ...(registry === undefined ? [] : ['--build-arg', `NPM_CONFIG_REGISTRY=${registry}`]),
-    '.',
+  const settings: Record<string, string | undefined> = {
+    BASE: base,
+    PACKAGE: image,
+    NPM_CONFIG_REGISTRY: process.env['NPM_CONFIG_REGISTRY'],
+    NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'],
+  }
+  const args = ['--quiet', '--no-cache', '--isolation=chroot', '--timestamp=0']
+  args.push(
+    `--file=${RECIPE}`,
+    `--ignorefile=${RECIPE}.dockerignore`,
+    `--tag=localhost/attune-${image}:rehearsal`,
   )
+  for (const [name, value] of Object.entries(settings))
+    if (value !== undefined) args.push(`--build-arg=${name}=${value}`)
+  // A registry behind a certificate of this machine's own.
+  const certificates = settings['NODE_EXTRA_CA_CERTS']
+  if (certificates !== undefined) args.push(`--volume=${certificates}:${certificates}:ro`)
+  return buildah('build', ...args, '.')
 }
 
 interface Inspected {
