@@ -10,6 +10,8 @@ export type ArtifactErrorCode =
   | 'ARTIFACT_EPOCH_STALE' // not newer than the epoch being served
   | 'ARTIFACT_GOLDEN_MISMATCH' // graphs do not reproduce the golden vectors
   | 'ARTIFACT_FEATURE_UNKNOWN' // the ranker wants a feature this edge cannot compute
+  | 'ARTIFACT_OPSET_UNSUPPORTED' // a graph of a version of ONNX that this edge's runtime does not take
+  | 'ARTIFACT_TOO_LARGE' // a graph of more bytes than an edge has the memory for
   | 'ARTIFACT_TOO_SLOW' // a list takes longer than this edge allows
   | 'DELTA_GAP' // not the next delta
   | 'DELTA_EPOCH_MISMATCH' // a delta to another epoch

@@ -5,6 +5,7 @@ import { EdgeError } from '../error.ts'
 import type { Log } from '../log.ts'
 import { Epoch, type Current } from '../serve/current.ts'
 import { createOrtEngine, type LoadOrt, type OrtEngine } from '../serve/ort.ts'
+import { checkGraphs, checkGraphSizes } from './graphs.ts'
 import { checkSpeed } from './speed.ts'
 import type { ModelStore, Pointer } from './store.ts'
 import { checkDigest, fileOf, readFiles, type ArtifactFiles, type Verifier } from './verify.ts'
@@ -106,15 +107,17 @@ export class Models {
     }
     await this.#ready()
     this.#checkNewer(manifest, await store.pointer())
+    checkGraphSizes(manifest)
     const files = await readFiles(store, manifest, [...MODEL_FILES, ...GRAPH_FILES, 'golden'])
     const model = this.#buildModel(manifest, files)
+    checkGraphs(manifest, files)
     const ort = await this.#ort(manifest, files)
     const activated = new Date(now()).toISOString()
     try {
       const engine = ort ?? (model.weights && coreEngine(model.weights))
       if (engine === undefined) throw withoutOrt(epoch)
       const golden = parseGolden(fileOf(files, 'golden'))
-      await checkGolden(model, golden, engine, new CandidateSet())
+      await orMalformed(() => checkGolden(model, golden, engine, new CandidateSet()))
       await checkSpeed(this.#deps, model, golden, engine)
       await store.putManifest(epoch, jws.trim())
       if (!(await store.activate(epoch, activated))) this.#checkNewer(manifest, await store.pointer())
@@ -351,6 +354,17 @@ function stateOf(manifest: Manifest, next: Epoch): ServingState {
     swappedAt: next.swappedAt,
     items,
     engine: next.engineName,
+  }
+}
+
+/** A graph that cannot be run, or golden vectors of another shape: the fault of who pushed, whatever was thrown. */
+async function orMalformed(check: () => Promise<void>): Promise<void> {
+  try {
+    await check()
+  } catch (cause) {
+    if (cause instanceof ArtifactError) throw cause
+    const reason = describeError(cause).slice(0, 200)
+    throw new ArtifactError('ARTIFACT_MALFORMED', `golden vectors could not be run: ${reason}`, { cause })
   }
 }
 

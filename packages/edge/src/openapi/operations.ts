@@ -238,6 +238,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       'ARTIFACT_SHAPE_MISMATCH',
       'ARTIFACT_FEATURE_UNKNOWN',
       'ARTIFACT_GOLDEN_MISMATCH',
+      'ARTIFACT_OPSET_UNSUPPORTED',
+      'ARTIFACT_TOO_LARGE',
       'ARTIFACT_TOO_SLOW',
     ],
   },

@@ -57,7 +57,7 @@ export async function createOrtEngine(
     async encode(input) {
       const kind = new BigInt64Array(historyLength)
       for (let at = 0; at < historyLength; at++) kind[at] = BigInt(input.kind[at]!)
-      const output = await encoder.run({
+      const output = await run(encoder, {
         history: f32(input.history, [1, historyLength, dim]),
         kind: new ort.Tensor('int64', kind, [1, historyLength]),
         age: f32(input.age, [1, historyLength]),
@@ -66,7 +66,7 @@ export async function createOrtEngine(
       return floats('encoder', output['query'], dim)
     },
     async score(input) {
-      const output = await ranker.run({
+      const output = await run(ranker, {
         query: f32(input.query, [1, dim]),
         candidates: f32(input.candidates, [input.count, dim]),
         features: f32(input.features, [input.count, features.length]),
@@ -110,6 +110,16 @@ async function createSession(
     )
   }
   return session
+}
+
+/** A graph may leave inputs out that it has no use for, and the runtime takes no others than its own. */
+function run(
+  session: InferenceSession,
+  feeds: Readonly<Record<string, Tensor>>,
+): Promise<InferenceSession.OnnxValueMapType> {
+  const { inputNames } = session
+  if (inputNames.length === Object.keys(feeds).length) return session.run(feeds)
+  return session.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => inputNames.includes(name))))
 }
 
 function floats(name: string, tensor: Tensor | undefined, length: number): Float32Array {

@@ -25,6 +25,7 @@ import {
   toRows,
   TypeScriptScanner,
   weightTensors,
+  type RankEngine,
   type StandardWeights,
 } from '@attune/core/rank'
 import { buildRandomModel } from '@attune/core/testing'
@@ -67,6 +68,8 @@ export interface ArtifactOptions {
   readonly golden?: number
   /** Instead of random ones. */
   readonly weights?: StandardWeights
+  /** Graphs of somebody's own, without weights, and what they should compute. */
+  readonly own?: { readonly encoder: Uint8Array; readonly ranker: Uint8Array; readonly engine: RankEngine }
 }
 
 /** A well-formed epoch of random numbers: real ONNX graphs, golden vectors by core's TypeScript. */
@@ -98,12 +101,14 @@ export async function buildArtifact(random: Random, options: ArtifactOptions): P
     }),
   )
   files.set('items', new TextEncoder().encode(JSON.stringify({ ids: data.ids })))
-  files.set('weights', writeSafetensors(Object.fromEntries(data.weights ?? [])))
-  files.set('encoder', encoderGraph(weights))
-  files.set('ranker', rankerGraph(weights, FEATURES, CONTEXT))
+  const { own } = options
+  if (own === undefined) files.set('weights', writeSafetensors(Object.fromEntries(data.weights ?? [])))
+  files.set('encoder', own?.encoder ?? encoderGraph(weights))
+  files.set('ranker', own?.ranker ?? rankerGraph(weights, FEATURES, CONTEXT))
+  const engine = own?.engine ?? coreEngine(weights)
   files.set(
     'golden',
-    new TextEncoder().encode(JSON.stringify(await goldenOf(random, bare, data, options.golden ?? 8))),
+    new TextEncoder().encode(JSON.stringify(await goldenOf(random, bare, data, engine, options.golden ?? 8))),
   )
   return { manifest: { ...bare, files: await namesOf(files) }, files, data }
 }
@@ -118,11 +123,16 @@ export async function namesOf(files: ReadonlyMap<FileRole, Uint8Array>): Promise
   return Object.fromEntries(entries)
 }
 
-async function goldenOf(random: Random, manifest: Manifest, data: ModelData, count: number): Promise<Golden> {
+async function goldenOf(
+  random: Random,
+  manifest: Manifest,
+  data: ModelData,
+  engine: RankEngine,
+  count: number,
+): Promise<Golden> {
   const copy: ModelData = { ...data, factors: data.factors.slice() }
   const model = new ServingModel(manifest, copy, (dim, capacity) => new TypeScriptScanner(dim, capacity))
   const scratch = new CandidateSet()
-  const engine = coreEngine(readWeights(data.weights ?? new Map(), manifest.dim, manifest.historyLength))
   const golden = {
     encoder: [] as Golden['encoder'][number][],
     ranker: [] as Golden['ranker'][number][],

@@ -59,15 +59,28 @@ function value(
   return onnx.ValueInfoProto.create({ name, type: { tensorType: { elemType, shape: { dim } } } })
 }
 
+/** Versions a file says it is of. */
+export interface GraphVersions {
+  readonly irVersion?: number
+  /** Of ONNX's own operators. */
+  readonly opset?: number
+  /** Of other domains. */
+  readonly domains?: Readonly<Record<string, number>>
+}
+
 function finish(
   graph: Graph,
   inputs: ReturnType<typeof value>[],
   output: ReturnType<typeof value>,
+  { irVersion = 8, opset = OPSET, domains = {} }: GraphVersions = {},
 ): Uint8Array {
   const model = onnx.ModelProto.create({
-    irVersion: 8,
+    irVersion,
     producerName: 'attune-test',
-    opsetImport: [{ domain: '', version: OPSET }],
+    opsetImport: [
+      { domain: '', version: opset },
+      ...Object.entries(domains).map(([domain, version]) => ({ domain, version })),
+    ],
     graph: {
       name: 'graph',
       node: graph.nodes,
@@ -190,5 +203,41 @@ export function rankerGraph(
       value('context', FLOAT, [1, context]),
     ],
     value('scores', FLOAT, ['n']),
+  )
+}
+
+/** What somebody might bring: clicks weighted by their place, 1 to L, of unit length. Has no use for kinds and ages. */
+export function placeEncoderGraph(dim: number, length: number, versions?: GraphVersions): Uint8Array {
+  const g: Graph = { nodes: [], constants: [] }
+  const places = Array.from({ length }, (_, place) => place + 1)
+  const weights = node(g, 'Mul', ['mask', constant(g, 'places', places, [1, length])], 'weights')
+  const row = node(g, 'Unsqueeze', [weights, integers(g, 'one', [1])], 'weights_3d')
+  const sum = node(g, 'Squeeze', [node(g, 'MatMul', [row, 'history'], 'sum_3d'), 'one'], 'sum')
+  node(g, 'LpNormalization', [sum], 'query', { axis: 1, p: 2 })
+  return finish(
+    g,
+    [value('history', FLOAT, [1, length, dim]), value('mask', FLOAT, [1, length])],
+    value('query', FLOAT, [1, dim]),
+    versions,
+  )
+}
+
+/** Ten times the cosine. */
+export function cosineRankerGraph(
+  dim: number,
+  versions?: GraphVersions,
+  shapes: { readonly count?: number | string; readonly type?: number } = {},
+): Uint8Array {
+  const g: Graph = { nodes: [], constants: [] }
+  const { count = 'n', type = FLOAT } = shapes
+  const column = node(g, 'Transpose', ['query'], 'query_column', { perm: [1, 0] })
+  const cosine = node(g, 'MatMul', ['candidates', column], 'cosine')
+  const tens = node(g, 'Mul', [cosine, constant(g, 'ten', [10], [1])], 'tens')
+  node(g, 'Squeeze', [tens, integers(g, 'axis', [1])], 'scores')
+  return finish(
+    g,
+    [value('query', type, [1, dim]), value('candidates', type, [count, dim])],
+    value('scores', type, [count]),
+    versions,
   )
 }
