@@ -64,6 +64,15 @@ const warn = (warning) => {
   throw new Error(warning.message)
 }
 
+/** What a page takes with a script tag. */
+const SCRIPTS = [
+  ['dist/attune.js', 'src/iife.ts'],
+  ['dist/attune-back.js', 'src/back.iife.ts'],
+  ['dist/attune-debug.js', 'src/debug.iife.ts'],
+  ['dist/attune-dwell.js', 'src/dwell.iife.ts'],
+  ['dist/attune-on-device.js', 'src/on-device.iife.ts'],
+]
+
 /** @type {import('rollup').RollupOptions[]} */
 export default [
   {
@@ -71,6 +80,9 @@ export default [
       index: 'src/index.ts',
       react: 'src/react.ts',
       'on-device': 'src/on-device.ts',
+      back: 'src/back.ts',
+      debug: 'src/debug.ts',
+      dwell: 'src/dwell.ts',
       testing: 'src/testing.ts',
     },
     external: ['react'],
@@ -85,10 +97,10 @@ export default [
     },
     onwarn: warn,
   },
-  {
-    input: 'src/iife.ts',
+  ...SCRIPTS.map(([file, input]) => ({
+    input,
     plugins: [...plugins, terser(smallest)],
-    output: { file: 'dist/attune.js', format: 'iife', sourcemap: true, inlineDynamicImports: true },
+    output: { file, format: 'iife', sourcemap: true, inlineDynamicImports: true },
     onwarn: warn,
-  },
+  })),
 ]

@@ -1,6 +1,7 @@
 import type { RankResponse } from '@attune/core'
 import type { Signals } from './emitter.ts'
 import type { Report } from './error.ts'
+import type { Parts } from './parts.ts'
 import { createRanker, type RankOptions, type RankSlot } from './rank.ts'
 import { createSlots, type SlotOptions } from './slot.ts'
 import type { Lookup } from './template.ts'
@@ -11,16 +12,19 @@ export interface ClientOptions extends TrackerOptions {
   readonly lookup?: Lookup
   /** How long a list may take; after that the page stays as it is. Default 1,500. */
   readonly timeoutMs?: number
-  /** Lists in order at once, in the page: `onDevice()` of `@attune/client/on-device`. */
-  readonly device?: Device
+  /**
+   * What stands between the page and the edge: `onDevice()` of `@attune/client/on-device`, `onBack()` of
+   * `@attune/client/back`. Of several each stands in front of the one before.
+   */
+  readonly device?: Device | readonly Device[] | undefined
 }
 
-/** Puts itself in front of the edge: gets the parts of the client and answers for lists. */
+/** Stands in front of the edge: gets the parts of the client and answers for lists. */
 export type Device = (parts: DeviceParts) => RankSlot
 
 export interface DeviceParts extends ClientOptions {
   readonly tracker: Tracker
-  /** Asks the edge. */
+  /** Asks the edge, or what stands in front of it. */
   readonly rank: RankSlot
   readonly report: Report
   readonly emit: Signals['_emit']
@@ -44,23 +48,31 @@ export interface Client extends Tracker {
   refresh(name?: string): Promise<void>
 }
 
+/** What other entries of this package see of a client. */
+export interface InnerClient extends Client {
+  readonly _parts: Parts
+  readonly _rank: RankSlot
+}
+
 const TASTELESS = new Set(['impression', 'search'])
 
 /** Capture, durable delivery, lists and slots. Importable anywhere; does nothing visible without a document. */
 export function createClient(options: ClientOptions): Client {
   const { tracker, parts } = assembleTracker(options)
   const { _report: report, _guard: guard } = parts
-  const ask = createRanker(parts, options.timeoutMs)
-  const rank =
-    options.device?.({
-      ...options,
-      tracker,
-      rank: ask,
-      report,
-      emit: parts._emit,
-      allowed: parts._allowed,
-      refused: parts._refused,
-    }) ?? ask
+  const rank = [options.device ?? []].flat().reduce<RankSlot>(
+    (behind, device) =>
+      device({
+        ...options,
+        tracker,
+        rank: behind,
+        report,
+        emit: parts._emit,
+        allowed: parts._allowed,
+        refused: parts._refused,
+      }),
+    createRanker(parts, options.timeoutMs),
+  )
   const slots = createSlots(
     rank,
     report,
@@ -71,19 +83,23 @@ export function createClient(options: ClientOptions): Client {
   if (typeof document !== 'undefined') {
     if (options.observe !== false) guard(() => (stop = slots._watch()))()
     // After the event has been queued, so that the list asked for contains it.
-    tracker.on('queued', ({ event }) => {
-      if (!TASTELESS.has(event.kind)) queueMicrotask(guard(slots._acted))
+    tracker.on('queued', ({ event: { kind } }) => {
+      // A view of the page that the visitor has come back to is nothing new.
+      if (!TASTELESS.has(kind) && !(kind === 'view' && rank._isBack?.())) queueMicrotask(guard(slots._acted))
     })
   }
-  return {
+  const client: InnerClient = {
     ...tracker,
+    _parts: parts,
+    _rank: rank,
     rank: (candidates, rankOptions) => rank('default', { ...rankOptions, candidates }),
     recommend: (slot, rankOptions) => rank(slot, { ...rankOptions, slot }),
     slot: slots._register,
-    refresh: slots._refresh,
+    refresh: slots._refresh as Client['refresh'],
     close() {
       stop()
       tracker.close()
     },
   }
+  return client
 }

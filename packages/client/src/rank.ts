@@ -8,6 +8,7 @@ import {
 import { given } from './given.ts'
 import type { Parts } from './parts.ts'
 import { adoptToken } from './session.ts'
+import type { Fields } from './template.ts'
 
 /** How long a page waits for a list before it stays as it is. */
 export const DEFAULT_RANK_TIMEOUT_MS = 1_500
@@ -35,8 +36,17 @@ export interface RankCall extends RankOptions {
   readonly device?: boolean
 }
 
+/** A list, with what its cards say once they have been asked for. */
+export type List = RankResponse & { _fields?: Readonly<Record<string, Fields>> | undefined }
+
 /** Resolves to undefined, never rejects, when there is no list: failed, too late, or superseded by a newer request. */
-export type RankSlot = (slot: string, options: RankCall) => Promise<RankResponse | undefined>
+export interface RankSlot {
+  (slot: string, options: RankCall): Promise<List | undefined>
+  /** What stood there, when the visitor has just come back to it. */
+  _recall?(slot: string, options: RankCall): List | undefined
+  /** Whether the visitor has come back to this page and not done anything since. */
+  _isBack?(): boolean
+}
 
 /** What a list needs to know of an event; where on the page it happened is not part of it. */
 const brief = ({ id, kind, item, at, value, query }: TrackedEvent): TrackedEvent =>

@@ -6,13 +6,17 @@ import {
   useCallback,
   useContext,
   useEffect,
+  useLayoutEffect,
   useState,
   type ElementType,
   type ReactElement,
   type ReactNode,
 } from 'react'
-import type { Client } from './client.ts'
-import type { RankOptions } from './rank.ts'
+import type { Client, InnerClient } from './client.ts'
+import type { RankCall, RankOptions } from './rank.ts'
+
+/** Before the page is drawn; on the server there is no such moment, and React says so. */
+const useBeforePaint = typeof document === 'undefined' ? useEffect : useLayoutEffect
 
 const ClientContext = createContext<Client | undefined>(undefined)
 
@@ -47,6 +51,11 @@ export interface SlotState {
   readonly refresh: () => void
 }
 
+const toCall = (slot: string, question: string): RankCall => ({
+  ...(JSON.parse(question)[1] as Omit<UseSlotOptions, 'initial' | 'live'>),
+  slot,
+})
+
 /**
  * The list of a slot. The first render, on the server and when hydrating, knows only `initial`, so both are equal.
  * Options are compared by what they contain.
@@ -58,16 +67,30 @@ export function useSlot(name: string, { initial, live = false, ...options }: Use
   const [round, setRound] = useState(0)
   const refresh = useCallback(() => setRound((before) => before + 1), [])
 
-  const known = answered.question === question && answered.list !== undefined && round === 0
+  useBeforePaint(() => {
+    // Optional: a client of a page's tests, or of another version.
+    const list = (client as InnerClient | undefined)?._rank?._recall?.(name, toCall(name, question))
+    if (list !== undefined && initial === undefined) setAnswered({ question, list })
+    // What `initial` holds now is about the first render only.
+  }, [client, name, question])
+
+  const shown = answered.question === question && answered.list !== undefined
+  const known = shown && round === 0
   useEffect(() => {
     if (client === undefined || known) return undefined
     const controller = new AbortController()
-    const { candidates, ...rest } = JSON.parse(question)[1] as Omit<UseSlotOptions, 'initial' | 'live'>
-    const asked = { ...rest, slot: name, live, signal: controller.signal }
+    const { signal } = controller
+    const { candidates, ...rest } = toCall(name, question)
+    const asked = { ...rest, live, signal }
     const answer = candidates === undefined ? client.recommend(name, asked) : client.rank(candidates, asked)
     void answer.then((list) => {
-      if (list !== undefined && !controller.signal.aborted) setAnswered({ question, list })
+      if (list !== undefined && !signal.aborted) setAnswered({ question, list })
     })
+    // What is still on its way must not change a list when the page comes out of the back/forward cache.
+    const leave = (): void => {
+      if (shown) controller.abort()
+    }
+    addEventListener('pagehide', leave, { signal })
     return () => controller.abort()
     // `known` is about the first round only: a list that has come must not end the effect that asked for it.
   }, [client, live, name, question, round])
@@ -76,7 +99,10 @@ export function useSlot(name: string, { initial, live = false, ...options }: Use
     if (client === undefined || !live) return undefined
     const stops = [
       client.on('queued', ({ event }) => {
-        if (event.kind !== 'impression' && event.kind !== 'search') refresh()
+        const { kind } = event
+        // A view of the page that the visitor has come back to is nothing new.
+        if (kind === 'view' && (client as InnerClient)._rank?._isBack?.()) return
+        if (kind !== 'impression' && kind !== 'search') refresh()
       }),
       client.on('reordered', ({ slot, items }) => {
         if (slot === name)

@@ -16,7 +16,7 @@ export interface Slots {
   /** Says how slots of this name are filled, and fills those on the page. Returns a function that takes it back. */
   _register(name: string, options: SlotOptions): () => void
   /** Asks again for the lists of this name; of all when there is none. Settles when they are shown. */
-  _refresh(name?: string): Promise<void>
+  _refresh(name?: string): Promise<unknown>
   /** The visitor did something: slots with `data-attune-live` are asked for again. */
   _acted(): void
   /** Fills what is there and what comes. Returns a function that stops it. */
@@ -48,10 +48,15 @@ export function createSlots(
     element.hasAttribute('data-attune-rank') ||
     element.querySelector('template') !== null
 
-  async function fill(element: Element): Promise<void> {
-    const name = nameOf(element)
+  function nextTurn(element: Element): number {
     const turn = (turns.get(element) ?? 0) + 1
     turns.set(element, turn)
+    return turn
+  }
+
+  async function fill(element: Element): Promise<void> {
+    const name = nameOf(element)
+    const turn = nextTurn(element)
     try {
       const { render, lookup = commonLookup, ...options } = registered.get(name) ?? {}
       const text = (attribute: string): string | undefined =>
@@ -79,7 +84,9 @@ export function createSlots(
       const address = text('items')
       const find =
         address === undefined ? lookup : (ids: readonly string[]) => fetchFields(fetch, address, ids)
-      const fields = reorder ? undefined : await find?.(response.items.map(({ id }) => id))
+      const fields = reorder
+        ? undefined
+        : (response._fields ??= await find?.(response.items.map(({ id }) => id)))
       if (!element.isConnected || turns.get(element) !== turn) return
 
       const old = cards()
@@ -124,32 +131,34 @@ export function createSlots(
     })
   }
 
-  const onPage = (selector: string): Element[] => [...document.querySelectorAll(selector)].filter(isOurs)
-  const scan = (): void => {
-    for (const element of onPage(`[${SLOT}]`)) if (!turns.has(element)) void fill(element)
-  }
+  const onPage = (more = ''): Element[] => [...document.querySelectorAll(`[${SLOT}]${more}`)].filter(isOurs)
+  const fillNamed = (name?: string): Promise<unknown> =>
+    Promise.all(
+      onPage()
+        .filter((element) => name === undefined || nameOf(element) === name)
+        .map(fill),
+    )
+  const scan = (): void =>
+    onPage()
+      .filter((element) => !turns.has(element))
+      .forEach(fill)
 
   return {
     _register(name, options) {
       registered.set(name, options)
-      for (const element of onPage(`[${SLOT}]`)) if (nameOf(element) === name) void fill(element)
+      void fillNamed(name)
       return () => registered.delete(name)
     },
-    async _refresh(name) {
-      const elements = onPage(`[${SLOT}]`)
-      await Promise.all(
-        elements.filter((element) => name === undefined || nameOf(element) === name).map(fill),
-      )
-    },
-    _acted() {
-      for (const element of onPage(`[${SLOT}][data-attune-live]`)) void fill(element)
-    },
+    _refresh: fillNamed,
+    _acted: () => onPage('[data-attune-live]').forEach(fill),
     _watch() {
       const changes = new MutationObserver((records) => {
         // Slots are few and pages change often: look only when something came that may hold one.
         if (records.some(({ addedNodes }) => [...addedNodes].some((node) => node instanceof Element))) scan()
       })
       changes.observe(document, { subtree: true, childList: true })
+      // What is still on its way must not change a list when the page comes out of the back/forward cache.
+      addEventListener('pagehide', () => onPage('[data-attune-decision]').forEach(nextTurn))
       scan()
       return () => changes.disconnect()
     },

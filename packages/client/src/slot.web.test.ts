@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from './client.ts'
-import type { Call, PageClient } from './iife.ts'
+import type { Calls, PageClient } from './iife.ts'
 import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
 import { bundleScript } from './web-testing/bundle.ts'
 import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
 declare global {
   interface Window {
-    attune?: PageClient | Call[]
+    attune?: PageClient | Calls
     shifts: number
     problems: string[]
     lists: { request: { slot: string }; durationMs: number }[]

@@ -1,13 +1,13 @@
 import { rollup, type OutputOptions, type RollupOptions } from 'rollup'
 
-/** The script-tag build, exactly as `rollup.config.js` makes it, without writing it. */
-export async function bundleScript(): Promise<string> {
+/** A script-tag build, exactly as `rollup.config.js` makes it, without writing it. */
+export async function bundleScript(entry = 'iife.ts'): Promise<string> {
   const { default: configs } = (await import('../../rollup.config.js' as string)) as {
     default: RollupOptions[]
   }
-  const config = configs.find((each) => each.input === 'src/iife.ts')
-  if (config === undefined) throw new Error('rollup.config.js has no entry src/iife.ts')
-  return bundle({ ...config, input: new URL('../iife.ts', import.meta.url).pathname })
+  const config = configs.find((each) => each.input === `src/${entry}`)
+  if (config === undefined) throw new Error(`rollup.config.js has no entry src/${entry}`)
+  return bundle({ ...config, input: new URL(`../${entry}`, import.meta.url).pathname })
 }
 
 /** Any module of this package as one script that assigns its exports to `window[name]`. */
