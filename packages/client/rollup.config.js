@@ -11,8 +11,15 @@ const PRIVATE = /(?<![\w$])_[a-z]\w*/g
  */
 function shortNames() {
   const uses = new Map()
+  // The panel for developers may be long.
   for (const file of readdirSync(new URL('src', import.meta.url), { recursive: true }).sort()) {
-    if (!file.endsWith('.ts') || file.endsWith('.test.ts') || file.includes('web-testing')) continue
+    if (
+      !file.endsWith('.ts') ||
+      file.endsWith('.test.ts') ||
+      file.includes('web-testing') ||
+      file.startsWith('debug')
+    )
+      continue
     const source = readFileSync(new URL(`src/${file}`, import.meta.url), 'utf8')
     for (const [name] of source.matchAll(PRIVATE)) uses.set(name, (uses.get(name) ?? 0) + 1)
   }

@@ -286,8 +286,10 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
     await listed()
     await leave()
     await page.evaluate(() => {
-      const [[place, list, at]] = JSON.parse(sessionStorage['attune-public-key-lists'] as string) as never[][]
-      sessionStorage['attune-public-key-lists'] = JSON.stringify([[place, list, at! - 31 * 60_000]])
+      const key = 'attune-public-key-lists'
+      const lists = JSON.parse(sessionStorage[key] as string) as [string, object, number][]
+      const older = lists.map(([place, list, at]) => [place, list, at - 31 * 60_000])
+      sessionStorage[key] = JSON.stringify(older)
     })
     await back()
     await expect.poll(() => server.ranks.length).toBe(2)

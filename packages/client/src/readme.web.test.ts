@@ -42,7 +42,7 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
         { id: 'sku-1', name: 'Pot', url: '/p/sku-1' },
       ]),
     })
-    browser = await startChromium(executable as string, profile.path)
+    browser = await startChromium(executable as string, profile.path, ['--disable-features=BackForwardCache'])
   })
   afterAll(async () => {
     await browser.close()
@@ -93,6 +93,20 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
     await expect
       .poll(() => page.$$eval('li', (all) => all.map((card) => card.textContent)))
       .toEqual(['SKU-0'])
+  })
+
+  test('going back', async () => {
+    server.files.set('/attune-back.js', {
+      type: 'text/javascript',
+      text: await bundleScript('back.iife.ts'),
+    })
+    const page = await open(recipe('html', '/attune-back.js'))
+    const items = () => page.$$eval('li', (all) => all.map((card) => card.dataset['attuneItem']))
+    await expect.poll(items).toEqual(['sku-2', 'sku-1'])
+    await page.goto('about:blank')
+    await page.goBack()
+    await expect.poll(items).toEqual(['sku-2', 'sku-1'])
+    expect(server.ranks).toHaveLength(1)
   })
 
   test('consent banner', async () => {
