@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startChromium } from '@attune/browsers'
 import type { EventsRequest } from '@attune/core'
 import type { BrowserContext } from 'playwright-core'
-import { startChromium } from './_chromium.ts'
 import { builds } from './_client-build.ts'
 
 // What a click costs the main thread of a page: everything Chromium does there for it, handlers, queue, IndexedDB, sending

@@ -1,8 +1,8 @@
+import { findBrowser } from '@attune/browsers'
 import { expect, test } from 'vitest'
-import { findChromium } from './_chromium.ts'
 import { run } from './delivery.ts'
 
-const skipped = findChromium() === undefined
+const skipped = findBrowser('chromium') === undefined
 
 // A small version of the benchmark; it throws by itself when something is lost, doubled or out of order.
 test.skipIf(skipped)(

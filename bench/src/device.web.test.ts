@@ -1,15 +1,15 @@
 import { join } from 'node:path'
+import { findBrowser, startChromium } from '@attune/browsers'
 import type { RankResponse } from '@attune/core'
 import { startBridge } from '@attune/trainer-bridge'
 import { build } from 'esbuild'
 import { afterEach, expect, test } from 'vitest'
-import { findChromium, startChromium } from './_chromium.ts'
 import { startHouse, until } from './_loop.ts'
 import { randomModel } from './_model.ts'
 import { serveStatic } from './_static.ts'
 import { models } from './_visitor.ts'
 
-const skipped = findChromium() === undefined
+const skipped = findBrowser('chromium') === undefined
 const CARDS = Array.from({ length: 16 }, (_, index) => `item-${index * 11}`)
 
 const cleanup: (() => Promise<unknown>)[] = []

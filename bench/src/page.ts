@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
+import { startChromium, type RunningChromium } from '@attune/browsers'
 import type { BrowserContext } from 'playwright-core'
-import { startChromium, type Chromium } from './_chromium.ts'
 import { collected } from './_collector.ts'
 import { forkCollector } from './_edge-process.ts'
 import { CARDS, pageFiles, TELLS, VARIANTS, type Variant } from './_page-variants.ts'
@@ -47,7 +47,7 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
   const collector = await forkCollector({ port: 0, file })
   const files = await pageFiles(collector.url)
   const site = await serveStatic(files)
-  let chromium: Chromium | undefined
+  let chromium: RunningChromium | undefined
   try {
     chromium = await startChromium(join(folder, 'profile'))
     const browser = chromium.context.browser()

@@ -1,8 +1,8 @@
+import { findBrowser } from '@attune/browsers'
 import { expect, test } from 'vitest'
-import { findChromium } from './_chromium.ts'
 import { run } from './page.ts'
 
-const skipped = findChromium() === undefined
+const skipped = findBrowser('chromium') === undefined
 
 test.skipIf(skipped)(
   `the page of 200 cards with our script: no layout shift, fewer bytes than the others; everybody tells of the clicks${skipped ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''}`,

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startChromium } from '@attune/browsers'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { startOwnBrowser } from '../testing/own-browser.ts'
 import { sleep, until } from '../testing/stack.ts'
 import { storedEvents } from '../testing/stored-events.ts'
 import { PATIENCE_MS, type House } from './house.ts'
@@ -51,7 +51,7 @@ export function deliveryTests(house: () => House): void {
     async () => {
       const { browserPath, stack } = house()
       const profile = await mkdtemp(join(tmpdir(), 'tuppence-profile-'))
-      let browser = await startOwnBrowser(browserPath, profile)
+      let browser = await startChromium(profile, { executable: browserPath })
       try {
         const page = await browser.context.newPage()
         await openSoftToys(page, stack.shop)
@@ -75,7 +75,7 @@ export function deliveryTests(house: () => House): void {
         await browser.kill()
         expect(await timesStored(second)).toBe(0)
 
-        browser = await startOwnBrowser(browserPath, profile)
+        browser = await startChromium(profile, { executable: browserPath })
         const back = await browser.context.newPage()
         await back.goto(stack.shop)
         await arrived(second)
@@ -87,7 +87,7 @@ export function deliveryTests(house: () => House): void {
         expect([await timesStored(first), await timesStored(second)]).toEqual([1, 1])
       } finally {
         await browser.close()
-        await rm(profile, { recursive: true, force: true })
+        await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
       }
     },
   )

@@ -1,6 +1,6 @@
+import { CHROMIUM_ARGS } from '@attune/browsers'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import type { RankRequest, RankResponse, TrackedEvent } from '@attune/core'
-import { CHROMIUM_ARGS } from '../testing/chromium.ts'
 import { startStack, until, type Stack } from '../testing/stack.ts'
 
 /** For a busy machine; on a free one a test takes a few seconds. */

@@ -1,13 +1,13 @@
 import { join } from 'node:path'
+import { CHROMIUM_ARGS, findBrowser } from '@attune/browsers'
 import { seededRandom } from '@attune/core/testing'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startNodeEdge } from '../node.ts'
 import { ADMIN_KEY, type Api } from '../testing/api.ts'
-import { CHROMIUM_ARGS, findChromium } from '../testing/chromium.ts'
 import { createWorld, type World } from '../testing/worlds.ts'
 
-const executablePath = findChromium()
+const executablePath = findBrowser('chromium')
 const random = seededRandom(4)
 let world: World
 let api: Api
@@ -22,7 +22,7 @@ beforeAll(async () => {
   const gate = { visits: 1_894, hr20: 0.5273, mrr20: 0.1874, coverage: { items: 0.9412 } }
   await api.pushManifest(signer, { ...artifact.manifest, epoch: 2, parent: 1, gate })
   for (let visitor = 0; visitor < 12; visitor++) handle = await visit()
-  browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGS })
+  browser = await chromium.launch({ executablePath, args: [...CHROMIUM_ARGS] })
 })
 
 afterAll(async () => {

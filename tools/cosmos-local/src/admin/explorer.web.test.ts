@@ -1,32 +1,10 @@
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { CHROMIUM_ARGS, findBrowser } from '@attune/browsers'
 import { chromium, type Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sign } from '../protocol/auth.ts'
 import { startCosmosLocal, type CosmosLocal } from '../index.ts'
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome']
-
-/** `ATTUNE_CHROMIUM`, else a usual name on PATH. @throws in CI, where a missing browser is a failure */
-function findChromium(): string | undefined {
-  const chosen = process.env['ATTUNE_CHROMIUM']
-  const onPath = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .flatMap((folder) => NAMES.map((name) => join(folder, name)))
-  const found = (chosen ? [chosen] : onPath).find((file) => {
-    try {
-      accessSync(file, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-  if (found === undefined && process.env['CI'])
-    throw new Error(`no Chromium: set ATTUNE_CHROMIUM or put one of ${NAMES.join(', ')} on PATH`)
-  return found
-}
-
-const executablePath = findChromium()
+const executablePath = findBrowser('chromium')
 let cosmos: CosmosLocal
 let browser: Browser
 
@@ -38,8 +16,7 @@ beforeAll(async () => {
     await post('/dbs/shop/colls', 'dbs/shop', 'colls', { id, partitionKey })
   for (let n = 0; n < 3; n++) await create({ id: `pear${n}`, pk: 'a', n })
   if (executablePath === undefined) return
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run']
-  browser = await chromium.launch({ executablePath, args })
+  browser = await chromium.launch({ executablePath, args: [...CHROMIUM_ARGS] })
 })
 
 afterAll(async () => {
