@@ -1,11 +1,13 @@
-import { toJsonSchema } from '@valibot/to-json-schema'
+import { toJsonSchema, toJsonSchemaDefs, type ConversionConfig } from '@valibot/to-json-schema'
 import type { GenericSchema } from 'valibot'
 import { statusOf } from '../middleware/problem.ts'
 import { event, eventsRequest, eventsResponse } from '../schema/events.ts'
 import { itemAttributes, itemChange } from '../schema/items.ts'
 import { modelsResponse } from '../schema/models.ts'
+import { expressionNode } from '../schema/expression.ts'
 import { issue, problem } from '../schema/problem.ts'
 import { rankRequest, rankResponse } from '../schema/rank.ts'
+import { slotRules } from '../schema/slots.ts'
 import type { Answer, Caller, Operation, ProblemCode } from './operation.ts'
 import { OPERATIONS } from './operations.ts'
 
@@ -61,6 +63,8 @@ const NAMED: Readonly<Record<string, GenericSchema>> = {
   EventsResponse: eventsResponse,
   RankRequest: rankRequest,
   RankResponse: rankResponse,
+  Expression: expressionNode,
+  SlotRules: slotRules,
   ItemAttributes: itemAttributes,
   ItemChange: itemChange,
   ModelsResponse: modelsResponse,
@@ -120,9 +124,7 @@ export function openApiDocument(): OpenApiDocument {
         pushKey: { type: 'http', scheme: 'bearer', description: 'A secret key of trainers' },
         adminKey: { type: 'http', scheme: 'bearer', description: 'A secret key of operators' },
       },
-      schemas: Object.fromEntries(
-        Object.entries(NAMED).map(([name, schema]) => [name, convert(schema, name)]),
-      ),
+      schemas: toJsonSchemaDefs(NAMED, CONVERSION) as Readonly<Record<string, JsonSchema>>,
     },
   }
 }
@@ -224,22 +226,18 @@ function operationId(method: string, path: string): string {
   return [method.toLowerCase(), ...words.map((word) => word[0]?.toUpperCase() + word.slice(1))].join('')
 }
 
-/** @param self - the schema's own name, where it stands in full */
-function convert(schema: GenericSchema, self?: string): JsonSchema {
-  const {
-    $schema: _,
-    $defs: __,
-    ...converted
-  } = toJsonSchema(schema, {
-    target: 'draft-2020-12',
-    typeMode: 'input',
-    // Checks that JSON Schema has no words for are told in descriptions.
-    errorMode: 'ignore',
-    // Items may leave `deleted` out, so that two of the choices are not exclusive by the letter.
-    overrideSchema: ({ valibotSchema, jsonSchema: { oneOf, ...rest } }) =>
-      valibotSchema.type === 'variant' && oneOf !== undefined ? { ...rest, anyOf: oneOf } : undefined,
-    definitions: Object.fromEntries(Object.entries(NAMED).filter(([name]) => name !== self)),
-    overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
-  })
+const CONVERSION: ConversionConfig = {
+  target: 'draft-2020-12',
+  typeMode: 'input',
+  // Checks that JSON Schema has no words for are told in descriptions.
+  errorMode: 'ignore',
+  // Items may leave `deleted` out, so that two of the choices are not exclusive by the letter.
+  overrideSchema: ({ valibotSchema, jsonSchema: { oneOf, ...rest } }) =>
+    valibotSchema.type === 'variant' && oneOf !== undefined ? { ...rest, anyOf: oneOf } : undefined,
+  overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
+}
+
+function convert(schema: GenericSchema): JsonSchema {
+  const { $schema: _, $defs: __, ...converted } = toJsonSchema(schema, { ...CONVERSION, definitions: NAMED })
   return converted as JsonSchema
 }

@@ -5,14 +5,18 @@ import {
   parseEvents,
   SessionTokenError,
   STRATEGIES,
+  type Issue,
 } from '@attune/core'
+import { OPERATORS, parseExpression, parseRules, RulesError } from '@attune/core/rules'
 import fc from 'fast-check'
 import { is } from 'valibot'
 import { expect, test } from 'vitest'
 import { EdgeError } from '../error.ts'
 import { parseRank } from '../routes/parse-rank.ts'
 import { event } from './events.ts'
+import { expressionNode } from './expression.ts'
 import { rankRequest } from './rank.ts'
+import { ruleFields, slotRules } from './slots.ts'
 
 // What is on every page view's way is parsed by hand; the documented schema must take and refuse the same.
 
@@ -125,6 +129,100 @@ test('a rank request passes the schema exactly when the route’s parser takes i
     { numRuns: 3_000, seed: 2 },
   )
   expect(taken).toBeGreaterThan(300)
+})
+
+const operand = fc.oneof(
+  { weight: 4, arbitrary: fc.oneof(fc.double(), fc.boolean(), fc.string({ maxLength: 5 })) },
+  { weight: 2, arbitrary: fc.array(fc.oneof(fc.string({ maxLength: 3 }), fc.integer()), { maxLength: 3 }) },
+  { weight: 1, arbitrary: fc.record({ item: fc.oneof(item, fc.constantFrom('', 'x'.repeat(65))) }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(null, {}, 'x'.repeat(1_024), 'x'.repeat(1_025), { item: 'a', b: 1 }),
+  },
+)
+const { expressions } = fc.letrec((tie) => ({
+  expressions: fc.oneof(
+    { maxDepth: 3, depthSize: 'small' },
+    fc
+      .tuple(fc.constantFrom(...OPERATORS), item, operand, fc.boolean())
+      .map(([operator, attr, value, more]) => ({
+        attr,
+        [operator]: value,
+        ...(more && attr.length === 1 && { eq: 1, ne: 2 }),
+      })),
+    fc.record({ all: fc.array(tie('expressions'), { maxLength: 3 }) }),
+    fc.record({ any: fc.array(tie('expressions'), { maxLength: 3 }) }),
+    fc.record({ not: tie('expressions') }),
+    fc.oneof(
+      fc.constantFrom(null, [], 'text', {}, { attr: 'a' }, { all: {} }),
+      fc.record({ all: fc.constant([]), any: fc.constant([]) }),
+    ),
+  ),
+}))
+
+test('an expression passes the documented schema exactly when core’s parser takes it', () => {
+  let taken = 0
+  fc.assert(
+    fc.property(expressions, (given) => {
+      const issues: Issue[] = []
+      parseExpression(given, 'filter', issues)
+      if (issues.length === 0) taken++
+      expect(is(expressionNode, given)).toBe(issues.length === 0)
+    }),
+    { numRuns: 5_000, seed: 3 },
+  )
+  expect(taken).toBeGreaterThan(1_000)
+})
+
+test('rules pass the documented schema exactly when core’s parser takes them; pins of one place aside', () => {
+  const number = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(0.5, 1) },
+    {
+      weight: 1,
+      arbitrary: fc.oneof(fc.double(), fc.constantFrom(-100, 100, 101, 1e-3, 1e3, 1e12, 199, 200)),
+    },
+  )
+  const rules = record(
+    {
+      strategy: fc.constantFrom(...STRATEGIES),
+      filter: fc.record({ attr: item, lt: fc.double() }),
+      boosts: fc.array(fc.record({ when: fc.record({ attr: item, eq: item }), add: number }), {
+        maxLength: 2,
+      }),
+      pins: fc.array(mostly(fc.record({ item, position: number })), { maxLength: 1 }),
+      exclude: fc.array(mostly(item), { maxLength: 3 }),
+      maxPer: fc.array(fc.record({ attr: item, k: number }), { maxLength: 3 }),
+      minStock: number,
+      diversity: fc.record({ lambda: number }, { requiredKeys: [] }),
+      explore: fc.oneof(
+        fc.record({ epsilon: number }),
+        fc.record({ temperature: number }),
+        fc.record({ epsilon: number, temperature: number }),
+      ),
+      fill: fc.boolean(),
+      misspelt: fc.boolean(),
+    },
+    [],
+  )
+  let taken = 0
+  fc.assert(
+    fc.property(rules, (given) => {
+      let parsed = true
+      try {
+        parseRules(given)
+      } catch (error) {
+        if (!(error instanceof RulesError)) throw error
+        parsed = false
+      }
+      if (parsed) taken++
+      expect(is(ruleFields, given)).toBe(parsed)
+      expect(is(slotRules, given)).toBe(parsed)
+    }),
+    { numRuns: 5_000, seed: 4 },
+  )
+  expect(taken).toBeGreaterThan(300)
+  const twice = { pins: [0, 0].map((position, index) => ({ item: `${index}`, position })) }
+  expect([is(ruleFields, twice), is(slotRules, twice)]).toEqual([true, false])
 })
 
 function takes(input: object): boolean {

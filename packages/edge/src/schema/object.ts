@@ -14,6 +14,11 @@ export function object<T extends object>(entries: Entries<T>): v.GenericSchema<T
   return v.object(entries as unknown as v.ObjectEntries, 'an object') as unknown as v.GenericSchema<T>
 }
 
+/** The same, with nothing else in it. */
+export function strict<T extends object>(entries: Entries<T>): v.GenericSchema<T> {
+  return v.strictObject(entries as unknown as v.ObjectEntries, 'an object') as unknown as v.GenericSchema<T>
+}
+
 /** A property that may be absent. */
 export function may<T>(schema: v.GenericSchema<T>): v.ExactOptionalSchema<v.GenericSchema<T>, undefined> {
   return v.exactOptional(schema)

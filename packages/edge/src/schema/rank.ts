@@ -17,7 +17,7 @@ import {
 } from '@attune/core'
 import * as v from 'valibot'
 import { event, eventKind } from './events.ts'
-import { expression } from './slots.ts'
+import { expression } from './expression.ts'
 import {
   consent,
   delta,

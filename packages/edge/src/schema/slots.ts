@@ -1,23 +1,73 @@
-import type { Issue } from '@attune/core'
-import { parseExpression, parseRules, RulesError, type Expression, type SlotRules } from '@attune/core/rules'
+import { MAX_ITEM_ID_LENGTH, MAX_ATTRIBUTE_NAME_LENGTH, STRATEGIES } from '@attune/core'
+import {
+  MAX_BOOST,
+  MAX_BOOSTS,
+  MAX_PER_RULES,
+  MAX_PIN_POSITION,
+  MAX_PINS,
+  MAX_RULE_EXCLUDED,
+  parseRules,
+  RulesError,
+  type Boost,
+  type Exploration,
+  type MaxPer,
+  type Pin,
+  type SlotRules,
+} from '@attune/core/rules'
 import * as v from 'valibot'
-import { text } from './fields.ts'
-import { object, says } from './object.ts'
+import { expression } from './expression.ts'
+import { flag, list, oneOf, text, whole } from './fields.ts'
+import { may, object, says, strict } from './object.ts'
 
-/** Rules are read by core's own parser; the documentation shows an object and says where its fields are described. */
-const anyObject = v.looseObject({})
+// Describes; core's parser is what rules go through, and says of each mistake where it is. A property test holds the two
+// together.
 
-export const expression: v.GenericSchema<Expression> = v.pipe(
-  anyObject,
-  v.check((value) => {
-    const issues: Issue[] = []
-    parseExpression(value, 'filter', issues)
-    return issues.length === 0
-  }, 'an expression like {"attr":"price","lt":50}'),
-) as unknown as v.GenericSchema<Expression>
+const item = text(MAX_ITEM_ID_LENGTH)
+
+function within(min: number, max: number): v.GenericSchema<number> {
+  const expected = `a number from ${min} to ${max}`
+  return v.pipe(v.number(expected), v.minValue(min, expected), v.maxValue(max, expected))
+}
+
+const exploration: v.GenericSchema<Exploration> = v.union([
+  strict<{ epsilon: number }>({
+    epsilon: says(within(0, 1), 'At each place, with this probability, any of the pool'),
+  }),
+  strict<{ temperature: number }>({
+    temperature: says(within(1e-3, 1e3), 'At each place one of the pool by exp(score / temperature)'),
+  }),
+])
+
+/** Without what one field cannot know of the others of its list. */
+export const ruleFields: v.GenericSchema<SlotRules> = strict<SlotRules>({
+  strategy: may(says(oneOf(STRATEGIES), 'For requests that name none')),
+  filter: may(says(expression, 'What it is not true of is not in the list')),
+  boosts: may(list(strict<Boost>({ when: expression, add: within(-MAX_BOOST, MAX_BOOST) }), MAX_BOOSTS)),
+  pins: may(
+    says(
+      list(strict<Pin>({ item, position: whole(0, MAX_PIN_POSITION) }), MAX_PINS),
+      'Each item and each position once',
+    ),
+  ),
+  exclude: may(list(item, MAX_RULE_EXCLUDED)),
+  maxPer: may(
+    says(
+      list(strict<MaxPer>({ attr: text(MAX_ATTRIBUTE_NAME_LENGTH), k: whole(1, 200) }), MAX_PER_RULES),
+      'At most k items with one value of an attribute',
+    ),
+  ),
+  minStock: may(says(within(0, 1e12), 'Items whose `stock` is less are left out')),
+  diversity: may(
+    strict<{ lambda: number }>({
+      lambda: says(within(0, 1), '1: only the score; 0: only what is unlike what stands above'),
+    }),
+  ),
+  explore: may(exploration),
+  fill: may(says(flag, 'false: `recent` and `bought-together` stay as short as they are')),
+})
 
 export const slotRules: v.GenericSchema<SlotRules> = v.pipe(
-  anyObject,
+  ruleFields,
   v.check((value) => {
     try {
       parseRules(value)
@@ -27,7 +77,7 @@ export const slotRules: v.GenericSchema<SlotRules> = v.pipe(
       throw error
     }
   }, 'rules: docs/wire-protocol.md, Slots'),
-) as unknown as v.GenericSchema<SlotRules>
+)
 
 export interface SlotResponse {
   readonly site: string
