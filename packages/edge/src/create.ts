@@ -115,7 +115,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
     }),
     catalogue: new Catalogue(config.cosmos, regions, cosmosFetch),
     slots: new Slots({
-      settings: new Settings(config.cosmos, regions, cosmosFetch),
+      settings: new Settings(config.cosmos, regions, cosmosFetch, metrics),
       configured: config.slots,
       followed: config.adminKeys.length > 0,
       now,

@@ -65,6 +65,29 @@ export function describeDecisions(start: StartEdge): void {
     }
   })
 
+  test('where a slot explores, what each item’s chance was is kept with it; where none does, nothing is', async () => {
+    const rules = { strategy: 'popular', explore: { epsilon: 1 } }
+    expect((await all.admin('PUT', '/v1/slots/any', rules)).status).toBe(200)
+    const visitor = await all.visitor()
+    const explored = await all.rank({ visitor, slot: 'any', k: 4 })
+    const plain = await all.rank({ visitor, slot: 'plain', strategy: 'popular', k: 4 })
+    await expect
+      .poll(async () => (await stored(visitor)).flatMap(({ decisions }) => decisions).length, {
+        timeout: 20_000,
+      })
+      .toBe(2)
+    const decisions = (await stored(visitor)).flatMap((document) => document.decisions)
+    const of = (id: string) => decisions.find((decision) => decision.id === id)
+    // Any of the best 3·4 with the same chance: 1/12, then one of the 11 that are left, …
+    const chances = [1 / 12, 1 / 11, 1 / 10, 1 / 9]
+    const kept = of(explored.body.decision)
+    expect(kept?.items).toEqual(explored.body.items.map(({ id }) => id))
+    expect(kept?.propensities).toEqual(explored.body.items.map(({ propensity }) => propensity))
+    for (const [place, chance] of chances.entries())
+      expect(kept?.propensities?.[place]).toBeCloseTo(chance, 10)
+    expect(of(plain.body.decision)).not.toHaveProperty('propensities')
+  })
+
   test('the answer itself costs one call as before: the history', async () => {
     const visitor = await all.visitor()
     const answer = await all.rank({ visitor })

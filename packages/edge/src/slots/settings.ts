@@ -3,7 +3,8 @@ import type { SlotRules } from '@attune/core/rules'
 import type { CosmosConfig } from '../config.ts'
 import { CosmosError } from '../cosmos/errors.ts'
 import type { Regions } from '../cosmos/regions.ts'
-import type { CosmosFetch, CosmosRequest } from '../cosmos/request.ts'
+import type { CosmosFetch, CosmosRequest, CosmosResponse } from '../cosmos/request.ts'
+import type { Metrics } from '../metrics.ts'
 
 /** Rules of all slots of a site, and the version of the document they are in. */
 export interface StoredSlots {
@@ -20,10 +21,12 @@ export class Settings {
   readonly #fetch: CosmosFetch
   readonly #regions: Regions
   readonly #link: string
+  readonly #metrics: Metrics
 
-  constructor(config: CosmosConfig, regions: Regions, cosmosFetch: CosmosFetch) {
+  constructor(config: CosmosConfig, regions: Regions, cosmosFetch: CosmosFetch, metrics: Metrics) {
     this.#fetch = cosmosFetch
     this.#regions = regions
+    this.#metrics = metrics
     this.#link = `dbs/${config.database}/colls/${SETTINGS_CONTAINER.id}`
   }
 
@@ -34,7 +37,7 @@ export class Settings {
   async read(site: string, known?: string): Promise<StoredSlots | undefined> {
     const link = `${this.#link}/docs/${DOCUMENT}`
     try {
-      const answer = await this.#fetch({
+      const answer = await this.#charged({
         ...this.#request(site),
         verb: 'GET',
         link,
@@ -58,7 +61,7 @@ export class Settings {
    */
   async write(site: string, next: StoredSlots, now: number): Promise<StoredSlots | undefined> {
     try {
-      const answer = await this.#fetch({
+      const answer = await this.#charged({
         ...this.#request(site),
         verb: 'POST',
         link: this.#link,
@@ -74,6 +77,22 @@ export class Settings {
     } catch (error) {
       const lost = error instanceof CosmosError && (error.status === 409 || error.status === 412)
       if (lost) return undefined
+      throw error
+    }
+  }
+
+  /** A document that is not there costs what one that is does. */
+  async #charged(request: CosmosRequest): Promise<CosmosResponse> {
+    const charge = (ru: number): void => {
+      this.#metrics.count('attune_cosmos_calls_total', { operation: 'settings' })
+      this.#metrics.count('attune_cosmos_request_units_total', { operation: 'settings' }, ru)
+    }
+    try {
+      const answer = await this.#fetch(request)
+      charge(answer.ru)
+      return answer
+    } catch (error) {
+      if (error instanceof CosmosError) charge(error.ru)
       throw error
     }
   }

@@ -1,0 +1,4 @@
+import { startNodeEdge } from '../node.ts'
+import { describeConfiguredSlots } from './configured.contract.ts'
+
+describeConfiguredSlots(startNodeEdge)
