@@ -17,7 +17,7 @@ from attune_spark.arguments import JobError, report
 from attune_spark.counts import newest_visits
 from attune_spark.options import PrepareOptions, program
 from attune_spark.session import start_session
-from attune_spark.source import read_batches, read_visits
+from attune_spark.source import read_batches, read_visits, write_table
 
 
 def prepare(spark: SparkSession, options: PrepareOptions) -> dict[str, int]:
@@ -26,7 +26,7 @@ def prepare(spark: SparkSession, options: PrepareOptions) -> dict[str, int]:
     work = f"{out}/_work"
 
     def write(frame: DataFrame, name: str) -> None:
-        frame.write.mode("overwrite").format(options.format).save(f"{out}/{name}")
+        write_table(frame, f"{out}/{name}", options.format)
 
     report(phase="prepare", step="visits")
     if options.source == "visits":

@@ -46,6 +46,12 @@ def remove(path: str) -> None:
         system.delete_file(inside)
 
 
+def remove_folder(path: str) -> None:
+    system, inside = _open(path)
+    if system.get_file_info(inside).type == fs.FileType.Directory:
+        system.delete_dir(inside)
+
+
 def read_parquet(folder: str, columns: list[str] | None) -> pa.Table:
     system, inside = _open(folder)
     return pq.read_table(inside, columns=columns, filesystem=system)

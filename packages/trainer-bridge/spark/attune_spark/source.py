@@ -1,4 +1,4 @@
-"""Where stored batches are read from: Cosmos through one of two connectors, or files."""
+"""Where stored batches are read from, Cosmos through one of two connectors or files, and how tables are written."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ import os
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from attune_spark import files
 from attune_spark.arguments import JobError
 from attune_spark.options import SourceOptions
 
 # What of packages/core/src/storage.ts BatchDocument is needed.
 BATCH_SCHEMA = "id string, visitor string, received long, events array<struct<id: string, kind: string, item: string, at: long>>"
+
+
+def write_table(frame: DataFrame, folder: str, format_: str) -> None:
+    """Puts a table in the place of the one there is."""
+    if format_ == "delta":
+        # Delta keeps the files of what is overwritten; train.py, which is no Spark, would read them with the new ones.
+        files.remove_folder(folder)
+    frame.write.mode("overwrite").format(format_).save(folder)
 
 
 def read_batches(spark: SparkSession, options: SourceOptions) -> DataFrame:

@@ -1,10 +1,15 @@
 """Options of the connectors that no test here can reach, against what their documentation names."""
 
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from attune_spark import files
 from attune_spark.arguments import JobError
 from attune_spark.options import PrepareOptions, parse
-from attune_spark.source import datasource_options, oltp_options
+from attune_spark.source import datasource_options, oltp_options, write_table
 
 BASE = ["--output", "/out", "--endpoint", "https://cosmos.example"]
 
@@ -72,3 +77,36 @@ def test_a_token_of_a_service_credential_is_handed_to_the_python_data_source(mon
         "auth_type": "access_token",
         "access_token": "token of attune",
     }
+
+
+class AsDelta:
+    """A frame whose writer does what Delta does to a folder: adds files, and leaves those of the version before."""
+
+    def __init__(self, *rows: int) -> None:
+        self.rows = rows
+
+    @property
+    def write(self):
+        return self
+
+    def mode(self, mode):
+        assert mode == "overwrite"
+        return self
+
+    def format(self, name):
+        assert name == "delta"
+        return self
+
+    def save(self, folder):
+        path = Path(folder)
+        path.mkdir(exist_ok=True)
+        pq.write_table(pa.table({"row": self.rows}), path / f"part-{len(list(path.iterdir()))}.parquet")
+
+
+def test_a_delta_table_written_again_holds_the_new_rows_alone_for_who_reads_its_files(tmp_path):
+    folder = str(tmp_path / "visits")
+    AsDelta(1, 2).save(folder)
+    AsDelta(3).save(folder)
+    assert files.read_parquet(folder, ["row"]).column("row").to_pylist() == [1, 2, 3]  # what would be read otherwise
+    write_table(AsDelta(4, 5), folder, "delta")
+    assert files.read_parquet(folder, ["row"]).column("row").to_pylist() == [4, 5]

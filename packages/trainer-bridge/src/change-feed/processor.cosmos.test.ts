@@ -102,6 +102,35 @@ test('one instance reads all ranges, every change once, those of a visitor in th
   expect(one.errors).toEqual([])
 })
 
+test('from now or from a time on: nothing older comes, everything later does', async () => {
+  await store(40)
+  // Cosmos keeps times in whole seconds: what comes after has to be in a later one.
+  const since = (Math.floor(Date.now() / 1_000) + 1) * 1_000
+  await new Promise((resolve) => setTimeout(resolve, since + 1_100 - Date.now()))
+  const timed = await start({ name: 'from a time', start: new Date(since) })
+  const placed = new Set<string>()
+  const now: Row[] = []
+  await start({
+    name: 'from now',
+    start: 'now',
+    handOverEmpty: true,
+    onChanges: (rows, { range }) => {
+      placed.add(range.min)
+      now.push(...rows)
+      return Promise.resolve()
+    },
+  })
+  const ranges = (await container.getFeedRanges()).length
+  // The first batch of a range, empty, says where "now" is.
+  await eventually(() => expect(placed.size).toBe(ranges))
+  expect(now).toEqual([])
+  const after = await store(30)
+  await eventually(() => expect(now.length).toBe(30))
+  await eventually(() => expect(timed.seen.length).toBe(30))
+  expect(numbers(timed)).toEqual(wanted(after))
+  expect(now.map(({ n }) => n).sort((a, b) => a - b)).toEqual(wanted(after))
+})
+
 test('instances share ranges evenly as they come and go in order, and no change comes twice or not at all', async () => {
   const ranges = (await container.getFeedRanges()).length
   expect(ranges).toBe(4)
