@@ -35,9 +35,10 @@ export function binariesFolder(): string {
   return process.env['ATTUNE_KUBERNETES'] ?? join(cache, 'attune', `kubernetes-${KUBERNETES}`)
 }
 
-/** The programs if every one is there. */
+/** The programs, if every one and KEDA's kinds are there. */
 export function findBinaries(folder: string = binariesFolder()): Binaries | undefined {
-  if (!PROGRAMS.every((name) => existsSync(join(folder, name)))) return undefined
+  const parts = [...PROGRAMS.map((name) => join(folder, name)), kedaKinds(folder)]
+  if (!parts.every((path) => existsSync(path))) return undefined
   return Object.fromEntries(PROGRAMS.map((name) => [name, join(folder, name)])) as Binaries
 }
 
