@@ -8,7 +8,7 @@ const MAX_CHARACTERS = 200_000
 const FRESH_FOR_MS = 30 * 60_000
 
 /** What a visitor does by reading: it gives no reason to change what they read. */
-const READING = new Set(['impression', 'view', 'search'])
+const READING = new Set(['impression', 'view', 'search', 'custom:dwell'])
 
 interface Held {
   readonly slot: string

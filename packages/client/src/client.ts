@@ -54,7 +54,8 @@ export interface InnerClient extends Client {
   readonly _rank: RankSlot
 }
 
-const TASTELESS = new Set(['impression', 'search'])
+/** Not a reason for other lists; `custom:dwell` is told by a page that is being left. */
+const TASTELESS = new Set(['impression', 'search', 'custom:dwell'])
 
 /** Capture, durable delivery, lists and slots. Importable anywhere; does nothing visible without a document. */
 export function createClient(options: ClientOptions): Client {
@@ -79,14 +80,23 @@ export function createClient(options: ClientOptions): Client {
     options.lookup,
     options.fetch ?? ((input, init) => fetch(input, init)),
   )
-  let stop = (): void => {}
+  let closed = false
+  let stop = (): void => {
+    closed = true
+  }
   if (typeof document !== 'undefined') {
-    if (options.observe !== false) guard(() => (stop = slots._watch()))()
-    // After the event has been queued, so that the list asked for contains it.
-    tracker.on('queued', ({ event: { kind } }) => {
-      // A view of the page that the visitor has come back to is nothing new.
-      if (!TASTELESS.has(kind) && !(kind === 'view' && rank._isBack?.())) queueMicrotask(guard(slots._acted))
-    })
+    // After the tracker has looked at the page, so that its view is nothing that happens on it.
+    queueMicrotask(
+      guard(() => {
+        if (options.observe !== false && !closed) stop = slots._watch()
+        // After the event has been queued, so that the list asked for contains it.
+        tracker.on('queued', ({ event: { kind } }) => {
+          // A view of the page that the visitor has come back to is nothing new.
+          if (!TASTELESS.has(kind) && !(kind === 'view' && rank._isBack?.()))
+            queueMicrotask(guard(slots._acted))
+        })
+      }),
+    )
   }
   const client: InnerClient = {
     ...tracker,

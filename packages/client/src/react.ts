@@ -102,7 +102,7 @@ export function useSlot(name: string, { initial, live = false, ...options }: Use
         const { kind } = event
         // A view of the page that the visitor has come back to is nothing new.
         if (kind === 'view' && (client as InnerClient)._rank?._isBack?.()) return
-        if (kind !== 'impression' && kind !== 'search') refresh()
+        if (!/^(impression|search|custom:dwell)$/.test(kind)) refresh()
       }),
       client.on('reordered', ({ slot, items }) => {
         if (slot === name)

@@ -67,8 +67,9 @@ export interface Tracker {
    */
   track(kind: EventKind, item?: string | null, fields?: EventFields): string | undefined
   /**
-   * Lets `plugin` see each event before it is kept: what it returns is kept instead, and nothing when it returns nothing
-   * or throws. Plug-ins run in the order in which they came. Returns a function that takes it away again.
+   * Lets `plugin` see each event before it is kept: what it returns is kept instead, and nothing when it returns nothing.
+   * One that throws, which `onError` hears of, changes nothing. Plug-ins run in the order in which they came. Returns a
+   * function that takes it away again.
    */
   use(plugin: Plugin): () => void
   on: Emitter['on']
@@ -174,7 +175,8 @@ export function assembleTracker({
     const events: TrackedEvent[] = []
     const keep = guard((observation: Observation) => {
       let event = { id: makeId(), at, ...observation } as TrackedEvent | null | undefined
-      for (const plugin of plugins) event &&= plugin(event)
+      // One that throws changes nothing, and loses nothing.
+      for (const plugin of plugins) guard(() => (event &&= plugin(event)))()
       if (!event) return
       if (!isGood(event)) return report('EVENT_INVALID', JSON.stringify(event))
       const { kind, query } = event
@@ -230,7 +232,8 @@ export function assembleTracker({
       sender._back()
     })
     listen(window, 'online', sender._back)
-    if (observing) guard(watch)(page)
+    // Plug-ins and listeners that come right after the client see what is on the page already.
+    if (observing) queueMicrotask(() => signal.aborted || guard(watch)(page))
   }
   start()
 
