@@ -11,14 +11,8 @@ const number = (text: string | undefined): number | undefined =>
   text && Number.isFinite(+text) ? +text : undefined
 
 /** `closest`, out of shadow roots too. */
-export function closest(element: Element, selector: string): Element | undefined {
-  for (let at: Element | undefined = element; at;) {
-    const found: Element | null = at.closest(selector)
-    if (found) return found
-    at = (at.getRootNode() as ShadowRoot).host
-  }
-  return undefined
-}
+export const closest = (element: Element | undefined, selector: string): Element | undefined =>
+  element && (element.closest(selector) ?? closest((element.getRootNode() as ShadowRoot).host, selector))
 
 /** The value of `data-attune-<name>`; undefined where it is missing or empty. */
 export const attribute = (element: Element | undefined, name: string): string | undefined =>

@@ -36,8 +36,8 @@ export function observe(
 
   function clicked(event: Event): void {
     const [target] = event.composedPath()
-    // auxclick: only the middle button opens a link.
-    if (event.type === 'auxclick' && (event as MouseEvent).button !== 1) return
+    // Of the others only the middle button opens a link.
+    if ((event as MouseEvent).button > 1) return
     if (told.has(event) || !(target instanceof Element) || closest(target, '[data-attune-ignore]')) return
     const action = closest(target, '[data-attune-event],[data-attune-item]')
     if (!action) return
@@ -47,8 +47,9 @@ export function observe(
 
   function submitted({ target }: Event): void {
     const form = target as HTMLFormElement
-    if (!form.hasAttribute('data-attune-search')) return
-    const query = String(new FormData(form).get(attribute(form, 'search') ?? 'q') ?? '').trim()
+    const field = form.getAttribute('data-attune-search')
+    if (field === null) return
+    const query = String(new FormData(form).get(field || 'q') ?? '').trim()
     if (query) track([{ kind: 'search', query }])
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { build } from 'esbuild'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -96,10 +97,7 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
   })
 
   test('going back', async () => {
-    server.files.set('/attune-back.js', {
-      type: 'text/javascript',
-      text: await bundleScript('back.iife.ts'),
-    })
+    await serveScript('back')
     const page = await open(recipe('html', '/attune-back.js'))
     const items = () => page.$$eval('li', (all) => all.map((card) => card.dataset['attuneItem']))
     await expect.poll(items).toEqual(['sku-2', 'sku-1'])
@@ -107,6 +105,62 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
     await page.goBack()
     await expect.poll(items).toEqual(['sku-2', 'sku-1'])
     expect(server.ranks).toHaveLength(1)
+  })
+
+  const serveScript = async (name: string): Promise<void> =>
+    void server.files.set(`/attune-${name}.js`, {
+      type: 'text/javascript',
+      text: await bundleScript(`${name}.iife.ts`),
+    })
+
+  test('how long a page was looked at', async () => {
+    await serveScript('dwell')
+    const page = await open(recipe('html', '/attune-dwell.js'))
+    await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
+    await sleep(1_200)
+    await page.goto('about:blank')
+    await expect.poll(told).toMatchObject([
+      { kind: 'view', item: 'sku-1' },
+      { kind: 'custom:dwell', item: 'sku-1' },
+    ])
+    expect(told()[1]?.value).toBeGreaterThan(1)
+  })
+
+  test('the debug panel of a script tag, in the page that a link with ?attune-debug leads to', async () => {
+    await serveScript('debug')
+    const html = recipe('html', '?attune-debug')
+    const page = await open(html)
+    server.files.set('/p/sku-2', server.files.get('/') ?? { type: '', text: '' })
+    await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
+    expect(await page.locator('attune-debug').count()).toBe(0)
+    await page.click('text=Kettle')
+    await expect
+      .poll(() => page.getByRole('region', { name: 'Attune debug' }).textContent())
+      .toContain('popular')
+  })
+
+  test('the debug panel of a module', async () => {
+    const { outputFiles } = await build({
+      stdin: {
+        contents: local(recipe('ts', 'openDebug(client)')),
+        loader: 'ts',
+        resolveDir: import.meta.dirname,
+      },
+      alias: {
+        '@attune/client/debug': `${import.meta.dirname}/debug.ts`,
+        '@attune/client': `${import.meta.dirname}/index.ts`,
+      },
+      conditions: ['@attune/source'],
+      bundle: true,
+      format: 'esm',
+      write: false,
+    })
+    server.files.set('/app.js', { type: 'text/javascript', text: outputFiles[0]?.text ?? '' })
+    const page = await open('<main></main><script type="module" src="/app.js"></script>')
+    await page.goto(`${server.origin}/?attune-debug`)
+    await expect
+      .poll(() => page.getByRole('region', { name: 'Attune debug' }).textContent())
+      .toContain('granted')
   })
 
   test('consent banner', async () => {

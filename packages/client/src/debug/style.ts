@@ -5,7 +5,7 @@ export const STYLE = `
 :host([hidden]) { display: none !important; }
 section { --text: light-dark(#16202a, #e8edf2); --soft: light-dark(#51606e, #a3b1bf); --ground: light-dark(#fff, #151b21);
   --line: light-dark(#d5dce3, #35414c); --mark: light-dark(#0b5cad, #7cbcff); --bad: light-dark(#b3261e, #ff9d94);
-  box-sizing: border-box; width: min(480px, calc(100vw - 24px)); max-height: min(70vh, 640px); overflow: auto;
+  box-sizing: border-box; width: min(480px, calc(100vw - 24px)); max-height: min(70vh, 640px); overflow: auto; scrollbar-width: thin;
   color: var(--text); background: var(--ground); border: 1px solid var(--line); border-radius: 8px;
   box-shadow: 0 6px 24px rgb(0 0 0 / .25); font: 12px/1.45 system-ui, sans-serif; }
 header { position: sticky; top: 0; display: flex; align-items: center; gap: 8px; padding: 8px 8px 8px 12px;
