@@ -28,6 +28,7 @@ export function observe(
   guard: Guard,
 ): () => void {
   const stopped = new AbortController()
+  const { signal } = stopped
   /** What has been reported of an element; a card that is filled anew counts anew. */
   const impressed = new WeakMap<Element, string>()
   const viewed = new WeakMap<Element, string>()
@@ -55,7 +56,7 @@ export function observe(
 
   // Cards that came into view together are reported together.
   const report = guard(() => {
-    if (document.hidden || stopped.signal.aborted) return
+    if (document.hidden || signal.aborted) return
     const observations: Observation[] = []
     for (const [element, since] of inView) {
       if (performance.now() - since < SEEN_FOR_MS) continue
@@ -113,14 +114,15 @@ export function observe(
     ['auxclick', clicked],
     ['submit', submitted],
   ] as const) {
-    root.addEventListener(type, guard(handler), { capture: true, passive: true, signal: stopped.signal })
+    root.addEventListener(type, guard(handler), { capture: true, passive: true, signal })
   }
   changes.observe(root, {
     subtree: true,
     childList: true,
     attributeFilter: ['data-attune-item', 'data-attune-view'],
   })
-  guard(scan)(root)
+  // Plug-ins and listeners that come right after the client see what is on the page already.
+  queueMicrotask(guard(() => signal.aborted || scan(root)))
 
   return () => {
     stopped.abort()

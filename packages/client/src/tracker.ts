@@ -232,8 +232,7 @@ export function assembleTracker({
       sender._back()
     })
     listen(window, 'online', sender._back)
-    // Plug-ins and listeners that come right after the client see what is on the page already.
-    if (observing) queueMicrotask(() => signal.aborted || guard(watch)(page))
+    if (observing) guard(watch)(page)
   }
   start()
 
