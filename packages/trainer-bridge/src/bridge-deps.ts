@@ -14,7 +14,7 @@ export type BridgeStatus =
       readonly type: 'epoch'
       readonly epoch: number
       readonly items: number
-      readonly why: 'initial' | 'resumed' | 'renewed' | 'adopted'
+      readonly why: 'initial' | 'resumed' | 'renewed' | 'folded' | 'adopted'
     }
   | {
       readonly type: 'delta'
@@ -74,6 +74,8 @@ export interface BridgeLimits {
   readonly deltas?: number
   /** The same in bytes; four times the epoch's files when absent, at least 64 MB. */
   readonly deltaBytes?: number
+  /** Pairs counted on top of the base, about 80 bytes each: past so many they go into a base of its own. 4 million when absent. */
+  readonly pairs?: number
 }
 
 /** A model trained anew, and up to when its visits reach: everything later is read again. */

@@ -58,6 +58,33 @@ test('a model trained anew is adopted: pushed as the next epoch, and only clicks
   expect(world.edge.model?.epoch).toBe(2)
 })
 
+test('with more pairs than it may keep it folds them into a base of its own: the edge holds the same, a restart goes on', async () => {
+  const { bridge, seen } = await start({ limits: { pairs: 10 } })
+  const trained = randomTrainedModel(40).tables
+  const said = (row: number) => [world.edge.model?.popularity[row], world.edge.model?.srSums[row]]
+  for (let visitor = 0; visitor < 6; visitor++) {
+    const items = [`item-${visitor}`, `item-${visitor + 1}`, `item-${visitor + 2}`]
+    await storeClicks(world.container, `v${visitor}`, items)
+    await vi.waitFor(() => expect(bridge.events.taken).toBe(3 * (visitor + 1)), 10_000)
+  }
+  await vi.waitFor(() => expect(seen).toContainEqual({ type: 'epoch', epoch: 2, items: 40, why: 'folded' }))
+  await vi.waitFor(() => {
+    const { epoch, delta } = world.edge.model ?? {}
+    expect([epoch, delta]).toEqual([bridge.release.number, bridge.release.delta])
+  }, 10_000)
+  expect(bridge.model.pairs).toBeLessThanOrEqual(10)
+  const rows = [1, 2, 3].map((row) => [(trained.popularity[row] ?? 0) + 3 - Number(row < 2), row] as const)
+  for (const [popularity, row] of rows) expect(said(row)[0]).toBeCloseTo(popularity, 3)
+  // Of visitor 2: item-2 to item-3 is 1 and to item-4 a half; of 1, item-2 to item-3 is 1; of 0 it is the last.
+  expect(said(2)[1]).toBeCloseTo((trained.srSums[2] ?? 0) + 1.5 + 1, 2)
+  await bridge.close()
+  const again = await start({ initial: () => Promise.reject(new Error('the folder has an epoch')) })
+  await contains(await storeClicks(world.container, 'v0', ['item-9']))
+  // The visit of v0 went on: the pair with its last item before.
+  expect(again.bridge.model.counts.pairUnits(2, 9)).toBe(2_520)
+  expect(said(2)[1]).toBeCloseTo((trained.srSums[2] ?? 0) + 1.5 + 1 + 1, 2)
+})
+
 test('a second bridge on the same folder is refused with STATE_LOCKED', async () => {
   await start()
   await expect(start()).rejects.toMatchObject({ code: 'STATE_LOCKED' })

@@ -21,6 +21,8 @@ const MAX_JOURNAL_BYTES = 16_000_000
 /** Visits older than two hours leave memory, and with this the disk too. */
 const SAVE_EVERY_MS = 3_600_000
 const MAX_DELTAS = 5_000
+/** With their maps about 320 MB. */
+const MAX_PAIRS = 4_000_000
 
 type Place = Pick<Snapshot, 'baseEpoch' | 'start'>
 
@@ -299,8 +301,11 @@ export class Bridge implements ReleaseSource {
       journalBytes = MAX_JOURNAL_BYTES,
       deltas = MAX_DELTAS,
       deltaBytes = deltaBytesOf(this.#release),
+      pairs = MAX_PAIRS,
     } = limits
-    if (delta >= deltas || this.#release.totalBytes > deltaBytes) await this.#renew(await this.#number(epoch))
+    if (this.#model.pairs > pairs) await this.#fold()
+    else if (delta >= deltas || this.#release.totalBytes > deltaBytes)
+      await this.#renew(await this.#number(epoch))
     else if (folder.journalBytes > journalBytes || now() - this.#savedAt > SAVE_EVERY_MS) await this.#save()
   }
 
@@ -322,6 +327,21 @@ export class Bridge implements ReleaseSource {
     })
     await this.#switch(artifact, this.#model, this.#place)
     this.#report({ type: 'epoch', epoch, items: this.#model.items, why: 'renewed' })
+  }
+
+  /** The current state as a full epoch and as the base of what comes: memory is free of the pairs counted until now. */
+  async #fold(): Promise<void> {
+    const { manifest } = this.#release.epoch
+    const epoch = await this.#number(manifest.epoch)
+    const live = this.#model.folded()
+    const artifact = await writeEpoch(this.#deps, live.base, {
+      epoch,
+      parent: manifest.epoch,
+      trainer: manifest.trainer,
+      gate: { ...manifest.gate, through: new Date(this.#deps.now()).toISOString() },
+    })
+    await this.#switch(artifact, live, { ...this.#place, baseEpoch: epoch })
+    this.#report({ type: 'epoch', epoch, items: live.items, why: 'folded' })
   }
 
   /** Puts an epoch that is on disk in place of the one edges follow: first in the state, then in memory. */

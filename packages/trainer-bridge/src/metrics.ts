@@ -16,7 +16,7 @@ export class StatusCounters {
       this.deltaSeconds += status.ms / 1_000
     } else if (status.type === 'held') this.held++
     else if (status.type === 'feed') this.feedErrors++
-    else if (status.type === 'epoch' && status.why === 'renewed') this.renewals++
+    else if (status.type === 'epoch' && (status.why === 'renewed' || status.why === 'folded')) this.renewals++
     else if (status.type === 'stopped') this.stopped = status.error
   }
 }

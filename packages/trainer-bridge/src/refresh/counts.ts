@@ -43,6 +43,7 @@ export class Counts {
   /** What the base's trend is multiplied with. */
   #baseWeight: number
   readonly #pairs = new Map<number, Map<number, number>>()
+  #size = 0
   readonly #sums = new Map<number, number>()
   readonly #steps = new Map<number, number>()
   readonly #trend = new Map<number, number>()
@@ -85,13 +86,20 @@ export class Counts {
     }
   }
 
+  /** Pairs counted since the base. */
+  get size(): number {
+    return this.#size
+  }
+
   /** @param units - in 1/2,520 of a count; negative takes back */
   addPair(source: number, target: number, units: number): void {
     let targets = this.#pairs.get(source)
     if (targets === undefined) this.#pairs.set(source, (targets = new Map<number, number>()))
+    const known = targets.size
     const total = (targets.get(target) ?? 0) + units
     if (total === 0) targets.delete(target)
     else targets.set(target, total)
+    this.#size += targets.size - known
     this.#sums.set(source, (this.#sums.get(source) ?? 0) + units)
   }
 
@@ -153,7 +161,7 @@ export class Counts {
     for (const [target, units] of this.#pairs.get(source) ?? []) {
       counts.set(target, (counts.get(target) ?? 0) + units / UNITS_PER_PAIR)
     }
-    quantizeNeighbours([...counts.keys()], [...counts.values()], k, out, row)
+    writeCounts(counts, k, out, row)
     return (srSums[source] ?? 0) + (this.#sums.get(source) ?? 0) / UNITS_PER_PAIR
   }
 
@@ -190,4 +198,24 @@ export class Counts {
     this.#baseWeight *= factor
     this.#clicks = 0
   }
+}
+
+/**
+ * A row of counts as edges hold it. What is taken back from a base that had forgotten it, as the least of its row, would
+ * leave less than nothing: it is not told.
+ */
+export function writeCounts(
+  counts: ReadonlyMap<number, number>,
+  k: number,
+  out: { readonly items: Uint32Array; readonly scores: Uint8Array; readonly scales: Float32Array },
+  row: number,
+): void {
+  const told = [...counts].filter(([, count]) => count > 0)
+  quantizeNeighbours(
+    told.map(([target]) => target),
+    told.map(([, count]) => count),
+    k,
+    out,
+    row,
+  )
 }

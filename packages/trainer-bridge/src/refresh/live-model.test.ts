@@ -244,3 +244,85 @@ function triples(values: Float64Array): string[] {
     values.subarray(index * 3, index * 3 + 3).join(),
   )
 }
+
+test('folded into its base a model says the same, keeps no pair, and counts on; open visits are one with those before', () => {
+  const base = randomTrainedModel(120)
+  const [live, twin] = [new LiveModel(base), new LiveModel(base)]
+  const first = micro(1, [
+    clicks('v', ['item-3', 'item-9', 'fresh']),
+    {
+      ...clicks('w', ['item-3', 'item-4'], T0 + 10),
+      events: [
+        { id: 'w1', kind: 'add-to-cart', item: 'item-3', at: T0 },
+        { id: 'w2', kind: 'add-to-cart', item: 'item-4', at: T0 + 1 },
+      ],
+    },
+  ])
+  for (const model of [live, twin]) model.apply(first)
+  const folded = live.folded()
+  expect(live.pairs).toBe(6)
+  expect([folded.pairs, folded.seq, folded.through, folded.items]).toEqual([0, 1, '0:-1#1', 121])
+  expect(folded.snapshot()).toEqual(live.snapshot())
+  expect(folded.places('events').continuations).toEqual(live.places('events').continuations)
+  // The visit of v is still open: its next click makes pairs with all three before it, and only with those.
+  const second = micro(2, [clicks('v', ['item-5'], T0 + 1_000)])
+  const [after, without] = [folded.apply(second), twin.apply(second)]
+  expect(Array.from(after.content.neighbours?.rows ?? [])).toEqual([3, 9, 120])
+  expect(after.content.neighbours?.sums).toEqual(without.content.neighbours?.sums)
+  expect([
+    folded.counts.pairUnits(120, 5),
+    folded.counts.pairUnits(9, 5),
+    folded.counts.pairUnits(3, 9),
+  ]).toEqual([2_520, 1_260, 0])
+  // And a restart from its state is the same model.
+  expect(new LiveModel(folded.base, folded.state()).snapshot()).toEqual(folded.snapshot())
+})
+
+test('a late event takes back what a fold has forgotten: nothing is told of less than nothing', () => {
+  // 20 neighbours a row: of the pairs of item-0 with 30 others, ten are forgotten by the fold.
+  const live = new LiveModel({ ...randomTrainedModel(60), tables: emptyTables(60) })
+  const others = Array.from({ length: 30 }, (_, index) => `item-${index + 1}`)
+  others.forEach((other, index) => live.apply(micro(index + 1, [clicks(`v${index}`, ['item-0', other])])))
+  expect(live.counts.size).toBe(30)
+  const folded = live.folded()
+  others.forEach((other, index) => {
+    // Between the two clicks of each visit came a third: the pair was 2 apart, not 1.
+    const event = { id: `l${index}`, kind: 'click' as const, item: 'item-40', at: T0 + 0.5 }
+    const late = { id: `late${index}`, visitor: `v${index}`, received: T0 + 2, events: [event] }
+    const { content } = folded.apply(micro(31 + index, [late]))
+    expect(content.neighbours?.scales.every((scale) => scale >= 0)).toBe(true)
+    expect(folded.counts.pairUnits(0, folded.rowOf(other) ?? 0)).toBe(-1_260)
+  })
+  const { tables } = folded.snapshot()
+  const scores = Array.from(tables.srScores.subarray(0, 20))
+  expect(scores.filter((score) => score > 0).length).toBe(20)
+  // 30 clicks on item-40 right after item-0 are the most; the others are half of what they were.
+  expect([tables.srItems[0], tables.srScales[0]]).toEqual([40, 30])
+  expect(tables.srSums[0]).toBeCloseTo(30 + 15, 3)
+})
+
+test('an item that only the catalogue knew when it was folded is placed when it is clicked, as any new one', () => {
+  const base = randomTrainedModel(60)
+  const live = new LiveModel(base)
+  const page = { feed: 'items' as const, range: '-FF', continuation: null, through: null, batches: [] }
+  live.apply({ seq: 1, at: T0, pages: [{ ...page, items: [{ item: 'quiet', attributes: {} }] }] })
+  const [folded, twin] = [live.folded(), live]
+  const clicked = micro(2, [clicks('v', ['item-1', 'quiet', 'item-2'])])
+  folded.apply(clicked)
+  twin.apply(clicked)
+  const [there, here] = [twin, folded].map(({ factors }) => Array.from(factors.subarray(60 * 64, 61 * 64)))
+  expect(Math.hypot(...(here ?? []))).toBeCloseTo(1, 5)
+  // The negatives of the step that follows are drawn from other rows: hardly any difference.
+  expect(here?.reduce((sum, value, at) => sum + value * (there?.[at] ?? 0), 0)).toBeCloseTo(1, 2)
+})
+
+function emptyTables(items: number) {
+  return {
+    srItems: new Uint32Array(items * 20).fill(0xffff_ffff),
+    srScores: new Uint8Array(items * 20),
+    srScales: new Float32Array(items),
+    srSums: new Float32Array(items),
+    popularity: new Float32Array(items),
+    trend: new Float32Array(items),
+  }
+}

@@ -102,7 +102,7 @@ export class LiveModel {
       this.#factors.set(values, row * base.dim)
       this.#trained.add(row)
     })
-    this.#newcomers = new Newcomers(base.ids.length, state?.counts.pairs)
+    this.#newcomers = new Newcomers(base, state?.counts.pairs)
   }
 
   get items(): number {
@@ -130,6 +130,11 @@ export class LiveModel {
   /** What the catalogue says, by item; null: deleted from it. */
   get attributes(): ReadonlyMap<string, ItemAttributes | null> {
     return this.#attributes
+  }
+
+  /** Pairs counted on top of the base: what memory grows with. */
+  get pairs(): number {
+    return this.counts.size + this.baskets.size
   }
 
   /** Visitors whose visits are open or just closed. */
@@ -201,17 +206,8 @@ export class LiveModel {
       factors.set(this.#factors.subarray(row * dim, (row + 1) * dim), index * dim),
     )
     return {
-      seq: this.#seq,
-      through: this.through,
-      continuations: (['events', 'items'] as const).flatMap((feed) =>
-        this.#places[feed].continuations.map(([range, continuation]): [string, string] => [
-          (feed === 'items' ? ITEMS_PREFIX : '') + keyOf(range),
-          continuation,
-        ]),
-      ),
-      attributes: [...this.#catalogued].map((id) => [id, this.#attributes.get(id) ?? null]),
+      ...this.#position(),
       newItems: this.#ids.slice(this.base.ids.length),
-      windows: this.#windows.state(),
       counts: this.counts.state(),
       together: this.baskets.state(),
       factorRows,
@@ -236,6 +232,36 @@ export class LiveModel {
     }
   }
 
+  /**
+   * The same with everything clicked until now in its base, and no count on top: of a pair, what tables hold of it is kept.
+   * Open visits and places go on; drift is measured from the new base.
+   */
+  folded(): LiveModel {
+    return new LiveModel(this.snapshot(), {
+      ...this.#position(),
+      newItems: [],
+      counts: { trendClicks: 0, trendBase: 1, pairs: new Float64Array(), steps: new Float64Array() },
+      factorRows: new Uint32Array(),
+      factors: new Float32Array(),
+    })
+  }
+
+  /** How far feeds were read, visits under way, and the catalogue. */
+  #position(): Pick<LiveState, 'seq' | 'through' | 'continuations' | 'attributes' | 'windows'> {
+    return {
+      seq: this.#seq,
+      through: this.through,
+      continuations: (['events', 'items'] as const).flatMap((feed) =>
+        this.#places[feed].continuations.map(([range, continuation]): [string, string] => [
+          (feed === 'items' ? ITEMS_PREFIX : '') + keyOf(range),
+          continuation,
+        ]),
+      ),
+      attributes: [...this.#catalogued].map((id) => [id, this.#attributes.get(id) ?? null]),
+      windows: this.#windows.state(),
+    }
+  }
+
   #catalogue(item: string, attributes: ItemAttributes | null): void {
     this.#attributes.set(item, attributes)
     this.#catalogued.add(item)
@@ -244,7 +270,7 @@ export class LiveModel {
   #row(item: string): number {
     const row = this.#append(item)
     // Nobody clicked it before: it has no place among the others yet.
-    if (row >= this.base.ids.length && !this.#trained.has(row)) {
+    if (this.#newcomers.has(row) && !this.#trained.has(row)) {
       this.#dirtyFactors.add(row)
       this.#dirtyPairs.add(row)
       this.#dirtySteps.add(row)
@@ -342,7 +368,7 @@ export class LiveModel {
   }
 
   #placed(row: number): boolean {
-    return row >= this.base.ids.length && this.counts.steps(row) < PLACED_BELOW
+    return this.#newcomers.has(row) && this.counts.steps(row) < PLACED_BELOW
   }
 
   #changed(): DeltaContent {

@@ -1,5 +1,6 @@
-import { quantizeNeighbours, type TogetherTable } from '@attune/core/artifact'
+import type { TogetherTable } from '@attune/core/artifact'
 import { emptyTogether, TOGETHER_WIDTH } from '../train/together.ts'
+import { writeCounts } from './counts.ts'
 
 /**
  * In how many visits two items were in one basket since the base model was trained: exact whole numbers, both ways, on
@@ -10,6 +11,7 @@ export class TogetherCounts {
   readonly width: number
   readonly #base: TogetherTable | undefined
   readonly #visits = new Map<number, Map<number, number>>()
+  #size = 0
 
   /** @param state - flat: row, its partner of a higher number, visits */
   constructor(base: TogetherTable | undefined, state?: Float64Array) {
@@ -22,6 +24,11 @@ export class TogetherCounts {
   /** Nothing is known of baskets, neither trained nor live. */
   get isEmpty(): boolean {
     return this.#base === undefined && this.#visits.size === 0
+  }
+
+  /** Pairs counted since the base, both ways. */
+  get size(): number {
+    return this.#size
   }
 
   state(): Float64Array {
@@ -57,7 +64,7 @@ export class TogetherCounts {
     for (const [partner, visits] of this.#visits.get(source) ?? []) {
       counts.set(partner, (counts.get(partner) ?? 0) + visits)
     }
-    quantizeNeighbours([...counts.keys()], [...counts.values()], width, out, row)
+    writeCounts(counts, width, out, row)
   }
 
   /** The whole table for `items` rows; rows without live counts keep their bytes. Undefined: there is nothing in it. */
@@ -78,8 +85,10 @@ export class TogetherCounts {
   #count(row: number, partner: number, visits: number): void {
     let partners = this.#visits.get(row)
     if (partners === undefined) this.#visits.set(row, (partners = new Map<number, number>()))
+    const known = partners.size
     const total = (partners.get(partner) ?? 0) + visits
     if (total === 0) partners.delete(partner)
     else partners.set(partner, total)
+    this.#size += partners.size - known
   }
 }
