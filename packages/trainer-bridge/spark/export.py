@@ -17,7 +17,7 @@ from typing import Any
 
 from attune_spark import files, golden, graphs
 from attune_spark.arguments import report
-from attune_spark.data import load_ids, load_meta, load_tables
+from attune_spark.data import load_ids, load_meta, load_tables, load_together
 from attune_spark.features import CONTEXT_NAMES, FEATURE_NAMES, Model
 from attune_spark.options import ExportOptions, program
 from attune_spark.tensors import quantize_rows, write_safetensors
@@ -39,7 +39,9 @@ def export(options: ExportOptions) -> dict[str, Any]:
         visits = files.read_parquet(files.join(options.input, "held_out"), ["visit", "items"]).sort_by("visit")
         lines = "\n".join(" ".join(visit) for visit in visits.column("items").to_pylist())
         files.write_bytes(files.join(options.output, "held-out/train.txt.gz"), gzip.compress(lines.encode()))
-    return write_epoch(options.output, ids, Model(factors, tables, encoder), ranker, trained, options.seed, options.epoch)
+    together = load_together(options.input, len(ids))
+    model = Model(factors, tables, encoder)
+    return write_epoch(options.output, ids, model, ranker, trained, options.seed, options.epoch, together)
 
 
 def write_epoch(
@@ -50,18 +52,20 @@ def write_epoch(
     trained: dict[str, Any],
     seed: int,
     epoch: int | None = None,
+    together: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """
     The files of an epoch, and its manifest last, so that one that is there is complete.
 
     @param trained: `neighbours`, `history_length`, `temperature`, `metrics`, and `through` in milliseconds
+    @param together: tensors of what is bought together, if anything is known of that
     @raises JobError EXPORT_GOLDEN_TOO_FEW
     """
     report(phase="export", step="golden")
     quantized, scales = quantize_rows(model.factors)
     contents = {
         "factors": write_safetensors({"factors": model.factors, "scales": scales, "quantized": quantized}),
-        "tables": write_safetensors(model.tables._asdict()),
+        "tables": write_safetensors(model.tables._asdict() | (together or {})),
         "items": _json({"ids": ids}),
         "weights": write_safetensors(model.weights | ranker),
         "encoder": graphs.encoder_graph(model.weights),

@@ -4,7 +4,8 @@ Stored events → what train.py learns from: visits, items and tables of decayed
     spark-submit prepare.py --source cosmos.oltp --endpoint https://… --output abfss://… [--since MS] [--format delta]
 
 Writes under --output: `visits` (visit, ended, rows, kinds, times), `items` (row, item, clicks), `neighbours` (row, sum,
-targets, weights), `popularity` (row, steps, popularity, trend), with --pairs `pairs`, and last `meta`.
+targets, weights), `popularity` (row, steps, popularity, trend), `together` (of baskets, as `neighbours`), with --pairs
+`pairs`, and last `meta`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pyspark.sql import functions as F
 
 from attune_spark import visits
 from attune_spark.arguments import JobError, report
-from attune_spark.counts import newest_visits
+from attune_spark.counts import TOGETHER_WIDTH, newest_visits
 from attune_spark.options import PrepareOptions, program
 from attune_spark.session import start_session
 from attune_spark.source import read_batches, read_visits, write_table
@@ -68,6 +69,7 @@ def prepare(spark: SparkSession, options: PrepareOptions) -> dict[str, int]:
         if options.pairs and name == "":
             write(pairs, "pairs")
         pairs.unpersist()
+    write(visits.neighbours_of(visits.baskets_of(learned, count), TOGETHER_WIDTH), "together")
     meta = {
         "visits": count,
         "clicks": clicks,

@@ -15,8 +15,10 @@ import {
 } from '@attune/core/rank'
 import { beforeAll, expect, test, type TestContext } from 'vitest'
 import { modelOf, readArtifact } from '../../src/artifact/folder.ts'
+import { isBasketStep, MAX_BASKET } from '../../src/baskets.ts'
 import { nodeScanner } from '../../src/train/node-scanner.ts'
 import { servingModel } from '../../src/train/trained-model.ts'
+import { TOGETHER_WIDTH } from '../../src/train/together.ts'
 import { MAX_PAIR_DISTANCE, UNITS_PER_PAIR } from '../../src/windows.ts'
 import { SPARK, sparkPython } from './python.ts'
 
@@ -61,9 +63,19 @@ test('features, kinds and pairs have the names, order and bounds of the TypeScri
   const program =
     'import json; from attune_spark import features, history, counts; ' +
     'print(json.dumps([features.FEATURE_NAMES, features.CONTEXT_NAMES, history.HISTORY_KINDS, ' +
-    'counts.MAX_PAIR_DISTANCE, counts.UNITS_PER_PAIR]))'
+    'counts.MAX_PAIR_DISTANCE, counts.UNITS_PER_PAIR, counts.MAX_BASKET, counts.TOGETHER_WIDTH, ' +
+    '[history.HISTORY_KINDS[kind] for kind in counts.BASKET_KINDS]]))'
   const names: unknown = JSON.parse(await python(context, '-c', program))
-  expect(names).toEqual([FEATURE_NAMES, CONTEXT_NAMES, HISTORY_KINDS, MAX_PAIR_DISTANCE, UNITS_PER_PAIR])
+  expect(names).toEqual([
+    FEATURE_NAMES,
+    CONTEXT_NAMES,
+    HISTORY_KINDS,
+    MAX_PAIR_DISTANCE,
+    UNITS_PER_PAIR,
+    MAX_BASKET,
+    TOGETHER_WIDTH,
+    HISTORY_KINDS.filter((kind) => isBasketStep({ kind })),
+  ])
 })
 
 test('candidates, features and scores of Python are core’s: an epoch of 3,000 random items passes its golden vectors', async (context) => {

@@ -23,6 +23,7 @@ import { loadSessions } from '../../src/train/load-sessions.ts'
 import { nodeScanner } from '../../src/train/node-scanner.ts'
 import { webEngine } from '../../src/train/ort-engine.ts'
 import { buildTables } from '../../src/train/tables.ts'
+import { buildTogether, TOGETHER_WIDTH } from '../../src/train/together.ts'
 import { servingModel } from '../../src/train/trained-model.ts'
 import { Windows, type StoredBatch } from '../../src/windows.ts'
 import { SPARK, sparkPython, type SparkPython } from './python.ts'
@@ -122,6 +123,7 @@ interface Dump {
   readonly ids: string[]
   readonly offsets: number[]
   readonly rows: number[]
+  readonly kinds: number[]
   readonly tables: Record<string, number[]>
   readonly pairs: [sources: number[], targets: number[], units: number[]]
 }
@@ -153,7 +155,7 @@ async function dump({ python }: SparkPython, data: string): Promise<Dump> {
 }
 
 test(
-  'prepare on all batches of the local Cosmos counts every pair that the bridge counts, and makes the tables that buildTables makes',
+  'prepare on all batches of the local Cosmos counts every pair that the bridge counts, and makes the tables that buildTables and buildTogether make',
   async (context) => {
     const python = ready(context)
     const [prepare] = stepsOf({ ...plan(), work: join(folder, 'all'), heldOut: 0 })
@@ -175,16 +177,28 @@ test(
       100,
     )
     // Sums of doubles depend on their order, those of whole numbers do not: equal counts may stand in another order.
-    const ordered = (items: ArrayLike<number>, scores: ArrayLike<number>) =>
+    const ordered = (items: ArrayLike<number>, scores: ArrayLike<number>, width = 100) =>
       Array.from(items, (item, place): readonly [number, number, number] => [
-        Math.floor(place / 100),
+        Math.floor(place / width),
         scores[place] ?? 0,
         item,
       ]).sort((one, other) => one[0] - other[0] || other[1] - one[1] || one[2] - other[2])
     expect(ordered(made.tables['sr_items'] ?? [], made.tables['sr_scores'] ?? [])).toEqual(
       ordered(tables.srItems, tables.srScores),
     )
+    const together = buildTogether({
+      ids: made.ids,
+      offsets: Uint32Array.from(made.offsets),
+      rows: Uint32Array.from(made.rows),
+      kinds: Uint8Array.from(made.kinds),
+    })
+    if (together === undefined) throw new Error('nobody bought anything')
+    expect(together.scales.filter((scale) => scale > 0).length).toBeGreaterThan(20)
+    expect(ordered(made.tables['bt_items'] ?? [], made.tables['bt_scores'] ?? [], TOGETHER_WIDTH)).toEqual(
+      ordered(together.items, together.scores, TOGETHER_WIDTH),
+    )
     for (const [name, values] of [
+      ['bt_scales', together.scales],
       ['sr_scales', tables.srScales],
       ['sr_sums', tables.srSums],
       ['popularity', tables.popularity],

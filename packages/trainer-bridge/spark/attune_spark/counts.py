@@ -12,6 +12,11 @@ MAX_PAIR_DISTANCE = 10
 UNITS_PER_PAIR = 2_520
 # packages/trainer-bridge/src/train/tables.ts
 TREND_SHARE = 0.1
+# packages/trainer-bridge/src/baskets.ts; places in HISTORY_KINDS of add-to-cart and purchase
+BASKET_KINDS = (2, 3)
+MAX_BASKET = 50
+# packages/trainer-bridge/src/train/together.ts
+TOGETHER_WIDTH = 32
 # Decayed weights lie between 1/e and 1: 40 bits behind the point leave 22 bits for how often a pair was seen.
 FIXED_POINT = 1 << 40
 
@@ -23,6 +28,12 @@ class PairCounts(NamedTuple):
     source: Ints
     target: Ints
     units: Ints
+    weight: Ints
+
+
+class BasketCounts(NamedTuple):
+    source: Ints
+    target: Ints
     weight: Ints
 
 
@@ -66,6 +77,29 @@ def count_pairs(rows: Ints, lengths: Ints, weights: Floats) -> PairCounts:
     np.add.at(total_units, place, np.concatenate(units))
     np.add.at(total_weight, place, np.concatenate(sums))
     return PairCounts(key >> 32, key & 0xFFFF_FFFF, total_units, total_weight)
+
+
+def count_baskets(rows: Ints, kinds: Ints, lengths: Ints, weights: Floats) -> BasketCounts:
+    """
+    Two different items that were put into the basket or bought in one visit, both ways, each item of a basket once; of a
+    basket the first 50 items.
+    """
+    held = np.isin(kinds, BASKET_KINDS)
+    visit = np.repeat(np.arange(len(lengths)), lengths)[held]
+    ends = np.cumsum(np.bincount(visit, minlength=len(lengths)))
+    fixed = to_fixed(weights)
+    kept = rows[held].tolist()
+    sums: dict[tuple[int, int], int] = {}
+    for number in np.unique(visit).tolist():
+        # A dict keeps the order in which items came into the basket.
+        basket = list(dict.fromkeys(kept[ends[number - 1] if number > 0 else 0 : ends[number]]))[:MAX_BASKET]
+        weight = int(fixed[number])
+        for item in basket:
+            for partner in basket:
+                if item != partner:
+                    sums[item, partner] = sums.get((item, partner), 0) + weight
+    pairs = np.array(list(sums), np.int64).reshape(-1, 2)
+    return BasketCounts(pairs[:, 0], pairs[:, 1], np.array(list(sums.values()), np.int64))
 
 
 def count_items(rows: Ints, lengths: Ints, weights: Floats, newest: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints, Ints]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from attune_spark import files
+from attune_spark.counts import TOGETHER_WIDTH
 
 Array = np.ndarray[Any, Any]
 
@@ -86,27 +87,44 @@ def examples_of(visits: Visits, length: int) -> Examples:
 def load_tables(folder: str, suffix: str, items: int, kept: int) -> Tables:
     """Decayed counts → the quantised tables of docs/artifact-format.md; `suffix` "_older" for those of the older visits."""
     table = files.read_parquet(files.join(folder, f"neighbours{suffix}"), ["row", "sum", "targets", "weights"])
-    row = table.column("row").to_numpy()
     sums = np.zeros(items, np.float32)
-    sums[row] = from_fixed(table.column("sum").to_numpy())
-    targets, weights = (table.column(name).combine_chunks() for name in ("targets", "weights"))
-    lengths = np.diff(targets.offsets.to_numpy())
-    source = np.repeat(row, lengths)
-    place = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    counts = np.zeros((items, kept))
-    sr_items = np.full((items, kept), NO_ITEM, np.uint32)
-    sr_items[source, place] = targets.flatten().to_numpy()
-    counts[source, place] = from_fixed(weights.flatten().to_numpy())
-    scales = counts[:, 0]
-    # packages/core/src/artifact/quantize.ts: a square-root grid, and what is kept never rounds to zero.
-    share = np.sqrt(np.divide(counts, scales[:, None], out=np.zeros_like(counts), where=scales[:, None] > 0))
-    scores = np.where(sr_items == NO_ITEM, 0, np.maximum(1, np.floor(255 * share + 0.5))).astype(np.uint8)
+    sums[table.column("row").to_numpy()] = from_fixed(table.column("sum").to_numpy())
+    sr_items, scores, scales = _quantized(table, items, kept)
 
     table = files.read_parquet(files.join(folder, f"popularity{suffix}"), ["row", "popularity", "trend"])
     popularity, trend = np.zeros(items, np.float32), np.zeros(items, np.float32)
     popularity[table.column("row").to_numpy()] = from_fixed(table.column("popularity").to_numpy())
     trend[table.column("row").to_numpy()] = from_fixed(table.column("trend").to_numpy())
-    return Tables(sr_items, scores, scales.astype(np.float32), sums, popularity, trend)
+    return Tables(sr_items, scores, scales, sums, popularity, trend)
+
+
+def load_together(folder: str, items: int) -> dict[str, Array]:
+    """Tensors of what was put into baskets together; none where nothing was, or prepare.py did not count it yet."""
+    path = files.join(folder, "together")
+    if not files.exists(path):
+        return {}
+    table = files.read_parquet(path, ["row", "targets", "weights"])
+    if table.num_rows == 0:
+        return {}
+    bt_items, scores, scales = _quantized(table, items, TOGETHER_WIDTH)
+    return {"bt_items": bt_items, "bt_scores": scores, "bt_scales": scales}
+
+
+def _quantized(table: Any, items: int, kept: int) -> tuple[Array, Array, Array]:
+    """packages/core/src/artifact/quantize.ts: a square-root grid, and what is kept never rounds to zero."""
+    row = table.column("row").to_numpy()
+    targets, weights = (table.column(name).combine_chunks() for name in ("targets", "weights"))
+    lengths = np.diff(targets.offsets.to_numpy())
+    source = np.repeat(row, lengths)
+    place = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    counts = np.zeros((items, kept))
+    found = np.full((items, kept), NO_ITEM, np.uint32)
+    found[source, place] = targets.flatten().to_numpy()
+    counts[source, place] = from_fixed(weights.flatten().to_numpy())
+    scales = counts[:, 0]
+    share = np.sqrt(np.divide(counts, scales[:, None], out=np.zeros_like(counts), where=scales[:, None] > 0))
+    scores = np.where(found == NO_ITEM, 0, np.maximum(1, np.floor(255 * share + 0.5))).astype(np.uint8)
+    return found, scores, scales.astype(np.float32)
 
 
 def from_fixed(values: Array) -> Array:

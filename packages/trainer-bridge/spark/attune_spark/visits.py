@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from attune_spark.counts import count_items, count_pairs, newest_visits, visit_weight
+from attune_spark.counts import count_baskets, count_items, count_pairs, newest_visits, visit_weight
 from attune_spark.history import Event, VisitorReplay
 
 VISIT_SCHEMA = "visitor string, ended long, items array<string>, kinds array<int>, times array<long>"
@@ -158,6 +158,22 @@ def pairs_of(visits: DataFrame, count: int) -> DataFrame:
 
     counted = visits.mapInArrow(pairs, "source long, target long, units long, weight long")
     return counted.groupBy("source", "target").agg(F.sum("units").alias("units"), F.sum("weight").alias("weight"))
+
+
+def baskets_of(visits: DataFrame, count: int) -> DataFrame:
+    """What was put into a basket or bought with what, both ways: `source`, `target`, `weight` (decayed, in 2⁻⁴⁰)."""
+
+    def baskets(chunks: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for chunk in chunks:
+            rows, lengths, _, weights = _lists(chunk, count)
+            kinds = chunk.column("kinds").flatten().to_numpy(zero_copy_only=False)
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(values) for values in count_baskets(rows, kinds, lengths, weights)],
+                names=["source", "target", "weight"],
+            )
+
+    counted = visits.mapInArrow(baskets, "source long, target long, weight long")
+    return counted.groupBy("source", "target").agg(F.sum("weight").alias("weight"))
 
 
 def neighbours_of(pairs: DataFrame, kept: int) -> DataFrame:

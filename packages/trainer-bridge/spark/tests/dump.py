@@ -4,7 +4,7 @@ import json
 import sys
 
 from attune_spark import files
-from attune_spark.data import load_ids, load_meta, load_tables, load_visits
+from attune_spark.data import load_ids, load_meta, load_tables, load_together, load_visits
 
 folder = sys.argv[1]
 meta = load_meta(folder)
@@ -21,7 +21,10 @@ print(
             "rows": visits.rows.tolist(),
             "kinds": visits.kinds.tolist(),
             "times": visits.times.tolist(),
-            "tables": {name: values.ravel().tolist() for name, values in tables._asdict().items()},
+            "tables": {
+                name: values.ravel().tolist()
+                for name, values in (tables._asdict() | load_together(folder, meta["items"])).items()
+            },
             "pairs": [pairs.column(name).to_pylist() for name in ("source", "target", "units")],
             "steps": [steps.column(name).to_pylist() for name in ("row", "steps")],
         }

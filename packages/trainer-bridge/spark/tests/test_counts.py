@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 
-from attune_spark.counts import FIXED_POINT, count_items, count_pairs, newest_visits, visit_weight
+from attune_spark.counts import FIXED_POINT, count_baskets, count_items, count_pairs, newest_visits, visit_weight
 
 
 def test_pairs_of_a_b_a_c_by_hand():
@@ -29,6 +29,24 @@ def test_pairs_never_join_two_visits_and_reach_ten_apart_not_eleven():
     assert (0, 11) not in found
     assert (11, 12) not in found
     assert len(found) == 2 * (11 + 10 + 9 + 8 + 7 + 6 + 5 + 4 + 3 + 2)
+
+
+def test_baskets_of_two_visits_by_hand():
+    # a b a c(clicked) | a c b d(clicked), weights 0.5 and 1: a+b in both, c with either in the second
+    rows = np.array([0, 1, 0, 2, 0, 2, 1, 3])
+    kinds = np.array([2, 3, 3, 0, 2, 2, 2, 0])
+    counted = count_baskets(rows, kinds, np.array([4, 4]), np.array([0.5, 1.0]))
+    found = {(int(s), int(t)): w / FIXED_POINT for s, t, w in zip(*counted, strict=True)}
+    one_way = {(0, 1): 1.5, (0, 2): 1.0, (1, 2): 1.0}
+    assert found == one_way | {(target, source): weight for (source, target), weight in one_way.items()}
+
+
+def test_no_basket_no_pair_and_of_60_items_the_first_50_count():
+    none = count_baskets(np.array([0, 1]), np.array([2, 0]), np.array([2]), np.ones(1))
+    assert [len(part) for part in none] == [0, 0, 0]
+    many = count_baskets(np.arange(60), np.full(60, 3), np.array([60]), np.ones(1))
+    assert len(many.source) == 50 * 49
+    assert many.target.max() == 49
 
 
 def test_one_chunk_or_many_give_the_same_sums_to_the_bit():
