@@ -87,12 +87,21 @@ function recount(documents: readonly BatchDocument[]): Recount {
   return { pairs, steps, baskets }
 }
 
-/** A bridge killed at random while clicks are stored, then ended in order once its edge has them all. */
+/** Epochs, as delta 0, and deltas that the edge took, in order. */
+function takenBy({ edge }: BridgeWorld): (readonly [epoch: number, delta: number])[] {
+  return edge.log.flatMap((line) => {
+    const [, epoch, , delta] = /^PUT \/v1\/models\/(\d+)(\/deltas\/(\d+))? 200$/.exec(line) ?? []
+    return epoch === undefined ? [] : [[Number(epoch), Number(delta ?? 0)] as const]
+  })
+}
+
+/** A bridge killed at random while clicks are stored, until the edge took enough, and ended in order once it has them all. */
 async function killedAtRandom(
   world: BridgeWorld,
   random: () => number,
   kills: number,
   limits: ProcessOptions['limits'],
+  enough: (taken: ReturnType<typeof takenBy>) => boolean,
 ): Promise<BatchDocument[]> {
   const { cosmos, container, edge, signingKey, folder } = world
   const options: ProcessOptions = {
@@ -122,7 +131,7 @@ async function killedAtRandom(
     await once(child, 'exit')
   }
   const last = await launch()
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  await vi.waitFor(() => expect(enough(takenBy(world))).toBe(true), 60_000)
   stop.abort()
   const { documents, session } = await writing
   let newest = session
@@ -159,17 +168,14 @@ function expectCounts({ edge: { model } }: BridgeWorld, base: TrainedModel, expe
 }
 
 /** In the order of arrival: epochs only rise, deltas of an epoch follow one another, nothing was refused. @returns epochs */
-function expectOrder({ edge }: BridgeWorld): number[] {
-  const taken = edge.log.flatMap((line) => {
-    const [, epoch, , delta] = /^PUT \/v1\/models\/(\d+)(\/deltas\/(\d+))? 200$/.exec(line) ?? []
-    return epoch === undefined ? [] : [[Number(epoch), Number(delta ?? 0)] as const]
-  })
+function expectOrder(world: BridgeWorld): number[] {
+  const taken = takenBy(world)
   taken.reduce(([epoch, delta], [nextEpoch, nextDelta]) => {
     expect(nextEpoch > epoch ? nextDelta === 0 : nextEpoch === epoch && nextDelta <= delta + 1).toBe(true)
     return [nextEpoch, Math.max(nextDelta, nextEpoch === epoch ? delta : 0)] as const
   })
   expect(taken.length).toBeGreaterThan(3)
-  expect(edge.log.filter((line) => / 4\d\d$/.test(line) && !line.endsWith('422'))).toEqual([])
+  expect(world.edge.log.filter((line) => / 4\d\d$/.test(line) && !line.endsWith('422'))).toEqual([])
   return [...new Set(taken.map(([epoch]) => epoch))]
 }
 
@@ -183,7 +189,13 @@ test(
   `a bridge killed ${KILLS} times at random ends with the counts of a single pass, and its edge never saw a gap`,
   { timeout: TIMEOUT_MS },
   async () => {
-    const documents = await killedAtRandom(world, seededRandom(SEED), KILLS, { deltas: 60 })
+    const documents = await killedAtRandom(
+      world,
+      seededRandom(SEED),
+      KILLS,
+      { deltas: 60 },
+      ({ length }) => length > 3,
+    )
     const expected = recount(documents)
     const folder = await StateFolder.open(world.folder)
     const state = await folder.load()
@@ -228,8 +240,9 @@ test(
   'one that also folds its counts into a base now and then, killed 3 times: every step is counted once, whichever base it is in',
   { timeout: TIMEOUT_MS },
   async () => {
-    const documents = await killedAtRandom(world, seededRandom(SEED + 1), 3, { pairs: 150 })
+    const manyEpochs = (taken: ReturnType<typeof takenBy>) => new Set(taken.map(([epoch]) => epoch)).size > 3
+    const documents = await killedAtRandom(world, seededRandom(SEED + 1), 3, { pairs: 150 }, manyEpochs)
     expectCounts(world, randomTrainedModel(ITEMS), recount(documents))
-    expect(expectOrder(world).length).toBeGreaterThan(2)
+    expect(expectOrder(world).length).toBeGreaterThan(3)
   },
 )
