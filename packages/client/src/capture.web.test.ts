@@ -1,0 +1,169 @@
+import type { BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Client } from './client.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { bundleScript } from './web-testing/bundle.ts'
+import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
+
+const executable = findBrowser('chromium')
+const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
+
+describe.skipIf(executable === undefined)(`what is told of a page in Chromium${skipped}`, () => {
+  let server: WireServer
+  let browser: RunningChromium
+  let context: BrowserContext
+  const profile = temporaryProfile()
+
+  beforeAll(async () => {
+    server = await startWireServer()
+    server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
+    browser = await startChromium(executable as string, profile.path)
+  })
+  afterAll(async () => {
+    await browser.close()
+    await server.close()
+    profile.remove()
+  })
+  beforeEach(async () => {
+    server.reset()
+    context = await browser.browser.newContext({ hasTouch: true })
+  })
+  afterEach(() => context.close())
+
+  async function open(body: string): Promise<Page> {
+    server.files.set('/', {
+      type: 'text/html',
+      text: `<!doctype html><title>shop</title><script>window.problems = []
+        window.attune = [['on', 'error', (error) => problems.push(error.code)]]</script>
+        <script async src="/attune.js" data-endpoint="${server.endpoint}" data-site="public-key"></script>${body}`,
+    })
+    const page = await context.newPage()
+    await page.goto(server.origin)
+    await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
+    return page
+  }
+  const told = () =>
+    server
+      .events()
+      .filter(({ kind }) => kind !== 'impression')
+      .map(({ kind, item, value, query, slot, position }) => ({ kind, item, value, query, slot, position }))
+  const problems = (page: Page) => page.evaluate(() => (window as unknown as { problems: string[] }).problems)
+
+  test('by attributes: cart, purchase, like, dislike and a kind of its own, with item, value and place of the card around', async () => {
+    const kinds = ['add-to-cart', 'purchase', 'like', 'dislike', 'custom:zoom']
+    const page = await open(
+      `<ul data-attune-slot="shelf"><li data-attune-item="cup">cup</li><li data-attune-item="tea" data-attune-value="4.5">
+        ${kinds.map((kind) => `<button data-attune-event="${kind}"><b>${kind}</b></button>`).join('')}
+        <button data-attune-event="add-to-cart" data-attune-value="9">two</button></li></ul>
+        <button data-attune-event="custom:newsletter">newsletter</button>`,
+    )
+    // What is hit is the text inside the button.
+    for (const kind of kinds) await page.click(`b:text-is("${kind}")`)
+    await page.click('text=two')
+    await page.click('text=newsletter')
+    const at = { item: 'tea', slot: 'shelf', position: 1 }
+    await expect
+      .poll(told)
+      .toEqual([
+        ...kinds.map((kind) => ({ ...at, kind, value: 4.5 })),
+        { ...at, kind: 'add-to-cart', value: 9 },
+        { kind: 'custom:newsletter' },
+      ])
+    expect(await problems(page)).toEqual([])
+  })
+
+  test('by calls: the same kinds; what the edge would refuse is told to the page and not sent', async () => {
+    const page = await open('')
+    const ids = await page.evaluate(() => {
+      const attune = window.attune as Client
+      return [
+        attune.track('add-to-cart', 'tea', { value: 4.5, slot: 'shelf', position: 1 }),
+        attune.track('purchase', 'tea', { value: 9 }),
+        attune.track('search', null, { query: 'green tea' }),
+        attune.track('custom:zoom', 'tea'),
+        attune.track('custom:newsletter'),
+        attune.track('purchase', null, { value: 9 }),
+        attune.track('search', null, { query: '' }),
+      ]
+    })
+    await expect
+      .poll(told)
+      .toEqual([
+        { kind: 'add-to-cart', item: 'tea', value: 4.5, slot: 'shelf', position: 1 },
+        { kind: 'purchase', item: 'tea', value: 9 },
+        { kind: 'search', query: 'green tea' },
+        { kind: 'custom:zoom', item: 'tea' },
+        { kind: 'custom:newsletter' },
+      ])
+    expect(ids.map((id) => typeof id)).toEqual([...Array(5).fill('string'), 'undefined', 'undefined'])
+    expect(await problems(page)).toEqual(['EVENT_INVALID'])
+  })
+
+  test('mouse, middle button, Enter, Space and a finger are one click each; the right button, a key on plain text and a drag are none', async () => {
+    const page = await open(
+      `<ul data-attune-slot="shelf">${['mouse', 'middle', 'enter', 'space', 'finger', 'right', 'drag']
+        .map(
+          (id) =>
+            `<li data-attune-item="${id}"><a href="#${id}">${id} link</a><button>${id} button</button></li>`,
+        )
+        .join('')}</ul><p id="out">out</p>`,
+    )
+    await page.click('text=mouse link')
+    await page.click('text=middle link', { button: 'middle' })
+    await page.focus('text=enter link')
+    await page.keyboard.press('Enter')
+    await page.focus('text=space button')
+    await page.keyboard.press('Space')
+    await page.tap('text=finger link')
+    await page.click('text=right link', { button: 'right' })
+    await page.keyboard.press('Escape')
+    await page.hover('text=drag button')
+    await page.mouse.down()
+    await page.hover('#out')
+    await page.mouse.up()
+    await page.focus('text=mouse link')
+    await page.keyboard.press('a')
+    await page.evaluate(() => (window.attune as Client).flush())
+    expect(told().map(({ kind, item, position }) => [kind, item, position])).toEqual([
+      ['click', 'mouse', 0],
+      ['click', 'middle', 1],
+      ['click', 'enter', 2],
+      ['click', 'space', 3],
+      ['click', 'finger', 4],
+    ])
+  })
+
+  test('shadow roots in shadow roots: middle button and Enter, one click each, with the slot outside; closed ones are the page’s own', async () => {
+    const page = await open('<section data-attune-slot="outer"><shop-shelf></shop-shelf></section>')
+    await page.evaluate(() => {
+      const grow = (host: Element, mode: ShadowRootMode, html: string): ShadowRoot => {
+        const root = host.attachShadow({ mode })
+        root.innerHTML = html
+        return root
+      }
+      const shelf = grow(
+        document.querySelector('shop-shelf') as Element,
+        'open',
+        '<shop-card data-attune-item="deep"></shop-card><shop-secret></shop-secret>',
+      )
+      grow(shelf.querySelector('shop-card') as Element, 'open', '<a href="#deep"><i>deep</i></a>')
+      const secret = grow(
+        shelf.querySelector('shop-secret') as Element,
+        'closed',
+        '<button data-attune-item="secret">secret</button>',
+      )
+      Object.assign(window, { secret: secret.querySelector('button') })
+      // Watched on its own as well as through the document: told once all the same.
+      ;(window.attune as Client).observe(shelf)
+    })
+    await page.click('text=deep', { button: 'middle' })
+    await page.focus('a')
+    await page.keyboard.press('Enter')
+    await page.evaluate(() => (window as unknown as { secret: HTMLElement }).secret.click())
+    await page.evaluate(() => (window.attune as Client).flush())
+    expect(told().map(({ kind, item, slot }) => [kind, item, slot])).toEqual([
+      ['click', 'deep', 'outer'],
+      ['click', 'deep', 'outer'],
+    ])
+  })
+})
