@@ -29,7 +29,12 @@ async function importFile(name: string, text: string | Buffer, ...options: strin
       .toString()
       .trim()
       .split('\n')
-  return { code, result: json(), visits }
+  const baskets = async () =>
+    gunzipSync(await readFile(join(folder, 'baskets.txt.gz')))
+      .toString()
+      .trim()
+      .split('\n')
+  return { code, result: json(), visits, baskets }
 }
 
 test('RetailRocket: views only, split where 30 minutes pass, the visit that ended last comes last', async () => {
@@ -53,6 +58,62 @@ test('RetailRocket: views only, split where 30 minutes pass, the visit that ende
     items: 3,
     bad: 0,
     through: '2015-06-02T05:32:20.117Z',
+  })
+})
+
+test('RetailRocket: what was put into the basket or bought in one visit is a basket, in the order visits ended', async () => {
+  const { result, visits, baskets } = await importFile(
+    'events.csv',
+    [
+      'timestamp,visitorid,event,itemid,transactionid',
+      '1433221332117,1,view,a,',
+      '1433221333117,1,addtocart,a,',
+      '1433221334117,1,view,b,',
+      '1433221335117,1,addtocart,b,',
+      '1433221336117,1,transaction,b,1',
+      '1433221337117,1,transaction,a,1',
+      // 30 minutes on: another visit, with a basket of one.
+      '1433223140117,1,addtocart,c,',
+      '1433221000000,2,addtocart,c,',
+      '1433221001000,2,transaction,a,2',
+    ].join('\n'),
+  )
+  expect(await visits()).toEqual(['a b'])
+  expect(await baskets()).toEqual(['c a', 'a b'])
+  expect(result).toMatchObject({ visits: 1, clicks: 2, baskets: 2 })
+})
+
+test('a column of kinds of one’s own: every row is a click, those that mean the basket are one too', async () => {
+  const { visits, baskets } = await importFile(
+    'own.csv',
+    'who,what,when,did\n1,a,1764000000,look\n1,b,1764000001,took\n1,c,1764000002,took\n',
+    '--visitor',
+    'who',
+    '--item',
+    'what',
+    '--time',
+    'when',
+    '--kind',
+    'did',
+    '--basket',
+    'took,paid',
+  )
+  expect(await visits()).toEqual(['a b c'])
+  expect(await baskets()).toEqual(['b c'])
+  const odd = await importFile(
+    'odd.csv',
+    'who,what,when\n1,a,1764000000\n',
+    '--visitor',
+    'who',
+    '--item',
+    'what',
+    '--time',
+    'when',
+    '--kind',
+    'did',
+  )
+  expect(odd.result).toMatchObject({
+    error: { code: 'IMPORT_MALFORMED', message: expect.stringContaining('a column did') as string },
   })
 })
 

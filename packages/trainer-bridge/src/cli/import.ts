@@ -1,10 +1,11 @@
-import { mkdir, open, rename } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { VISIT_GAP_MS } from '@attune/core'
 import { BridgeError } from '../error.ts'
+import { basketsOf } from '../import/baskets.ts'
 import { LAYOUTS, type Mapping } from '../import/layouts.ts'
 import { readRows } from '../import/rows.ts'
 import { natural, required, textOf, type Arguments, type Command } from './command.ts'
@@ -15,7 +16,14 @@ const PROGRESS_EVERY = 20_000
 interface Click {
   readonly at: number
   readonly item: string
+  /** Part of a visit that is learned from. */
+  readonly step: boolean
+  /** Put into the basket, or bought. */
+  readonly basket: boolean
 }
+
+/** What others call it. */
+const BASKET_VALUES = 'add-to-cart,add_to_cart,addtocart,cart,purchase,transaction,buy,order'
 
 /** `attune import --file CLICKS --out DIR` */
 export const importClicks: Command = {
@@ -25,6 +33,8 @@ export const importClicks: Command = {
     '       attune import --file CLICKS --out DIR --visitor COLUMN --item COLUMN --time COLUMN\n' +
     '  --visitor, --item, --time   names of columns, or their numbers from 1 when there is no header\n' +
     '  --session    the visitor column names visits already: no split after 30 minutes\n' +
+    '  --kind       column with the kind of event; what of it means the basket or a purchase goes into baskets.txt.gz\n' +
+    `  --basket     values of it that do (${BASKET_VALUES})\n` +
     '  --separator  between columns; found out when absent\n' +
     '  --min-items  items seen less often than this are left out (1)',
   options: {
@@ -35,6 +45,8 @@ export const importClicks: Command = {
     item: { type: 'string' },
     time: { type: 'string' },
     session: { type: 'boolean' },
+    kind: { type: 'string' },
+    basket: { type: 'string' },
     separator: { type: 'string' },
     'min-items': { type: 'string' },
   },
@@ -53,14 +65,28 @@ export const importClicks: Command = {
       },
     )
     terminal.status?.('')
-    const visits = toVisits(visitors, mappingOf(args)?.session ?? args.values['session'] === true, minimum)
+    const session = mappingOf(args)?.session ?? args.values['session'] === true
+    const visits = toVisits(visitors, session, minimum)
     if (visits.length === 0)
       throw new BridgeError('IMPORT_MALFORMED', `${file}: no visit of two clicks or more`)
     await writeVisits(join(out, 'train.txt.gz'), visits)
+    const baskets = basketsOf([...visitors.values()], session)
+    const basketFile = join(out, 'baskets.txt.gz')
+    // None of an earlier import may stay beside visits that are not its own.
+    if (baskets.length > 0) await writeVisits(basketFile, baskets)
+    else await rm(basketFile, { force: true })
     const items = new Set(visits.flatMap(({ items }) => items)).size
     const through = new Date(newest).toISOString()
     return {
-      result: { visits: visits.length, clicks, items, bad, through, file: join(out, 'train.txt.gz') },
+      result: {
+        visits: visits.length,
+        clicks,
+        items,
+        baskets: baskets.length,
+        bad,
+        through,
+        file: join(out, 'train.txt.gz'),
+      },
       lines: [
         `${visits.length} visits, ${items} items of ${clicks} clicks in ${join(out, 'train.txt.gz')}; ${bad} lines left out`,
         `next: attune train --data ${out} --out model --through ${through}`,
@@ -82,7 +108,15 @@ function mappingOf(args: Arguments): Mapping | undefined {
   }
   const [visitor, item, time] = [textOf(args, 'visitor'), textOf(args, 'item'), textOf(args, 'time')]
   if (visitor === undefined || item === undefined || time === undefined) return undefined
-  return { visitor, item, time, session: args.values['session'] === true }
+  const column = textOf(args, 'kind')
+  const values = (textOf(args, 'basket') ?? BASKET_VALUES).split(',').map((value) => value.trim())
+  return {
+    visitor,
+    item,
+    time,
+    session: args.values['session'] === true,
+    ...(column !== undefined && { basket: { column, values } }),
+  }
 }
 
 async function readClicks(
@@ -93,7 +127,8 @@ async function readClicks(
 ): Promise<{ visitors: Map<string, Click[]>; clicks: number; bad: number; newest: number }> {
   const visitors = new Map<string, Click[]>()
   let columns:
-    ((cells: readonly string[]) => { visitor: string; item: string; time: string } | undefined) | undefined
+    | ((cells: readonly string[]) => (Omit<Click, 'at'> & { visitor: string; time: string }) | undefined)
+    | undefined
   let [clicks, bad, newest, line] = [0, 0, 0, 0]
   const { names, rows } = await readRows(file, separator)
   if (names !== undefined) columns = resolveColumns(names, asked, file).pick
@@ -112,11 +147,12 @@ async function readClicks(
       bad++
       continue
     }
-    clicks++
+    if (click.step) clicks++
     newest = Math.max(newest, at)
+    const { item, step, basket } = click
     const known = visitors.get(click.visitor)
-    if (known === undefined) visitors.set(click.visitor, [{ at, item: click.item }])
-    else known.push({ at, item: click.item })
+    if (known === undefined) visitors.set(click.visitor, [{ at, item, step, basket }])
+    else known.push({ at, item, step, basket })
   }
   if (bad > MAX_BAD_SHARE * (clicks + bad)) {
     throw new BridgeError(
@@ -147,16 +183,27 @@ function resolveColumns(first: readonly string[], asked: Mapping | undefined, fi
   const millisecond = mapping.millisecond === undefined ? -1 : find(mapping.millisecond)
   const { keep } = mapping
   const kept = keep === undefined ? -1 : find(keep.column)
+  const kind = mapping.basket === undefined ? -1 : find(mapping.basket.column)
+  if (mapping.basket !== undefined && kind < 0)
+    throw new BridgeError(
+      'IMPORT_MALFORMED',
+      `${file}: expected a column ${mapping.basket.column}, received ${first.slice(0, 12).join(', ')}`,
+    )
+  const inBasket = new Set(mapping.basket?.values)
   return {
     header: ![mapping.visitor, mapping.item, mapping.time].every(numbered),
     pick: (cells: readonly string[]) => {
-      if (keep !== undefined && cells[kept]?.trim() !== keep.value) return undefined
+      const step = keep === undefined || cells[kept]?.trim() === keep.value
+      const basket = inBasket.has(cells[kind]?.trim() ?? '')
+      if (!step && !basket) return undefined
       // Days with milliseconds within the day in a column of their own.
       const rest = millisecond >= 0 ? `+${cells[millisecond]?.trim() ?? ''}` : ''
       return {
         visitor: cells[visitor]?.trim() ?? '',
         item: cells[item]?.trim() ?? '',
         time: (cells[time]?.trim() ?? '') + rest,
+        step,
+        basket,
       }
     },
   }
@@ -184,7 +231,7 @@ function toVisits(
 ): { at: number; items: string[] }[] {
   const counts = new Map<string, number>()
   for (const clicks of visitors.values())
-    for (const { item } of clicks) counts.set(item, (counts.get(item) ?? 0) + 1)
+    for (const { item, step } of clicks) if (step) counts.set(item, (counts.get(item) ?? 0) + 1)
   const visits: { at: number; items: string[] }[] = []
   for (const clicks of visitors.values()) {
     let items: string[] = []
@@ -193,7 +240,8 @@ function toVisits(
       if (items.length > 1) visits.push({ at: last, items })
       items = []
     }
-    for (const { at, item } of clicks.sort((a, b) => a.at - b.at)) {
+    for (const { at, item, step } of clicks.sort((a, b) => a.at - b.at)) {
+      if (!step) continue
       if (!session && at - last >= VISIT_GAP_MS) end()
       if ((counts.get(item) ?? 0) >= minimum) items.push(item)
       last = at

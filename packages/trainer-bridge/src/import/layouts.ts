@@ -7,8 +7,10 @@ export interface Mapping {
   readonly millisecond?: string
   /** The visitor column names visits already. */
   readonly session: boolean
-  /** Only rows with this value. */
+  /** Only rows with this value are clicks. */
   readonly keep?: { readonly column: string; readonly value: string }
+  /** Rows with one of these values put their item into the basket, or are of one bought. */
+  readonly basket?: { readonly column: string; readonly values: readonly string[] }
 }
 
 export interface Layout extends Mapping {
@@ -36,5 +38,6 @@ export const LAYOUTS: readonly Layout[] = [
     time: 'timestamp',
     session: false,
     keep: { column: 'event', value: 'view' },
+    basket: { column: 'event', values: ['addtocart', 'transaction'] },
   },
 ]

@@ -13,6 +13,8 @@ export interface TrainingData {
   readonly kinds?: Uint8Array
   /** [C]: milliseconds; order only when absent */
   readonly times?: Float64Array
+  /** Rows of each visit's basket, oldest first, where they are known apart from the kinds. */
+  readonly baskets?: readonly (readonly number[])[]
 }
 
 /** @throws {TrainError} `TRAIN_DATA_MALFORMED`, naming what and where; `TRAIN_DATA_TOO_SMALL` */
@@ -68,7 +70,10 @@ export function oldestVisits(data: TrainingData, visits: number): TrainingData {
     if (rowOf[row] === -1) rowOf[row] = kept.push(ids[row] ?? '') - 1
     return rowOf[row]!
   })
-  return { ...slice, ids: kept, rows: mapped }
+  const baskets = data.baskets
+    ?.map((basket) => basket.map((row) => rowOf[row]!).filter((row) => row >= 0))
+    .filter((basket) => basket.length > 1)
+  return { ...slice, ids: kept, rows: mapped, ...(baskets && { baskets }) }
 }
 
 /**

@@ -20,6 +20,17 @@ test('three visits become rows in order of first sight', async () => {
   expect(Array.from(data.rows)).toEqual([0, 1, 1, 1, 2, 2, 0])
 })
 
+test('baskets come with the visits, without items that no visit has', async () => {
+  expect((await loadSessions(folder)).baskets).toBeUndefined()
+  const file = join(folder, 'baskets.txt.gz')
+  await writeFile(file, gzipSync('9 3 nobody\n7 nobody\n7 9 3\n'))
+  expect((await loadSessions(folder)).baskets).toEqual([
+    [1, 2],
+    [0, 1, 2],
+  ])
+  await rm(file)
+})
+
 test('a limit keeps the newest visits, ids stay', async () => {
   const data = await loadSessions(folder, 1)
   expect(data.ids).toEqual(['7', '9', '3'])

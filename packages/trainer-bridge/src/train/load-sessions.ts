@@ -19,7 +19,8 @@ export interface TestPrefixes {
 }
 
 /**
- * `DIR/train.txt.gz`: a visit a line, item ids separated by spaces, oldest visit first. Read as a stream.
+ * `DIR/train.txt.gz`: a visit a line, item ids separated by spaces, oldest visit first. Read as a stream. With it, where
+ * `attune import` found any, the baskets of `DIR/baskets.txt.gz`.
  *
  * @param limit - only the newest so many visits
  * @param file - another of the same format
@@ -53,7 +54,22 @@ export async function loadSessions(
     ids,
     offsets: Uint32Array.from(offsets.slice(from), (offset) => offset - start),
     rows: Uint32Array.from(rows.slice(start)),
+    ...(await loadBaskets(join(folder, 'baskets.txt.gz'), rowOf)),
   }
+}
+
+/** Items that no visit has are left out. */
+async function loadBaskets(
+  file: string,
+  rowOf: ReadonlyMap<string, number>,
+): Promise<Pick<TrainingData, 'baskets'>> {
+  if (!(await stat(file).catch(() => undefined))) return {}
+  const baskets: number[][] = []
+  for await (const line of linesOf(file)) {
+    const basket = line.split(' ').flatMap((id) => rowOf.get(id) ?? [])
+    if (basket.length > 1) baskets.push(basket)
+  }
+  return { baskets }
 }
 
 /** `DIR/test-prefixes.txt.gz`: prefix, TAB, next item. @throws {TrainError} `TRAIN_DATA_MALFORMED` */

@@ -37,6 +37,25 @@ test('two visits worked by hand: weights e^(−1/2) and 1, both ways, each item 
   expect(partners(3)).toEqual([])
 })
 
+test('baskets told apart from visits count by their own order, whatever kinds say', () => {
+  const table = buildTogether({
+    ids: ['a', 'b', 'c'],
+    offsets: Uint32Array.of(0, 2),
+    rows: Uint32Array.of(0, 1),
+    kinds: Uint8Array.of(CART, CART),
+    baskets: [
+      [0, 2],
+      [2, 0],
+      [2, 1],
+    ],
+  })
+  // a+c: e^(−2/3) + e^(−1/3) = 1.23; b+c: 1.
+  expect(table?.scales[0]).toBeCloseTo(Math.exp(-2 / 3) + Math.exp(-1 / 3), 5)
+  expect(table?.scales[1]).toBe(1)
+  expect(table?.items[0]).toBe(2)
+  expect([...(table?.items.subarray(2 * TOGETHER_WIDTH, 2 * TOGETHER_WIDTH + 2) ?? [])]).toEqual([0, 1])
+})
+
 test('no table without kinds, nor without a basket of two', () => {
   const visits = { ids: ['a', 'b'], offsets: Uint32Array.of(0, 2), rows: Uint32Array.of(0, 1) }
   expect(buildTogether(visits)).toBeUndefined()
