@@ -1,23 +1,17 @@
 import { join } from 'node:path'
 import { CosmosClient, type Container } from '@azure/cosmos'
-import {
-  DATABASE,
-  EVENTS_CONTAINER,
-  ITEMS_CONTAINER,
-  type BatchDocument,
-  type ItemAttributes,
-  type ItemDocument,
-  type TrackedEvent,
-} from '@attune/core'
+import { DATABASE, EVENTS_CONTAINER, ITEMS_CONTAINER } from '@attune/core'
 import { seededRandom } from '@attune/core/testing'
 import { createSigner, generateSigningKey, readState, type LiveModel } from '@attune/trainer-bridge'
 import { forkMember, type MemberProcess, type MemberProcessOptions } from './_bridge-process.ts'
 import { forkCosmos } from './_cosmos-process.ts'
 import { differenceOf, recount, type Counts } from './_counts.ts'
 import { servedModel } from './_edge-folder.ts'
-import { forkNodeEdge, type ServerProcess } from './_edge-process.ts'
+import { writeAll, writeItems } from './_fault-writers.ts'
+import { KillableEdge } from './_killable-edge.ts'
 import { startHouse, until } from './_loop.ts'
 import { randomModel } from './_model.ts'
+import { pause } from './_pause.ts'
 import { models } from './_visitor.ts'
 
 export interface FaultOptions {
@@ -51,9 +45,6 @@ export interface FaultResult {
 const ITEMS = 60
 const TTL_MS = 2_000
 const SETTLE_MS = 240_000
-const WRITERS = 4
-type Pause = (ms: number) => Promise<void>
-const pause: Pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /**
  * Several bridges, edges and a Cosmos of their own processes; visitors click while bridges, leaders and edges are killed
@@ -116,8 +107,12 @@ export async function runFaults(options: FaultOptions): Promise<FaultResult> {
     setTimeout(() => {
       end.abort()
     }, options.seconds * 1_000)
-    const writing = writeAll(database.container(EVENTS_CONTAINER.id), options, end.signal)
-    const cataloguing = writeItems(database.container(ITEMS_CONTAINER.id), random, end.signal)
+    const writing = writeAll(
+      database.container(EVENTS_CONTAINER.id),
+      { ...options, items: ITEMS },
+      end.signal,
+    )
+    const cataloguing = writeItems(database.container(ITEMS_CONTAINER.id), ITEMS, random, end.signal)
     const replace = async (index: number) => {
       members[index] = await forkMember(settings(index))
     }
@@ -164,37 +159,6 @@ export async function runFaults(options: FaultOptions): Promise<FaultResult> {
     stop.abort()
     await Promise.allSettled([...children].map((child) => child.kill()))
     await house.close()
-  }
-}
-
-/** A Node edge that can be killed and started again where it was. */
-class KillableEdge {
-  readonly #options: Parameters<typeof forkNodeEdge>[0]
-  #process: ServerProcess
-  readonly url: string
-  readonly folder: string
-  alive = true
-
-  private constructor(options: Parameters<typeof forkNodeEdge>[0], process: ServerProcess) {
-    this.#options = { ...options, port: Number(new URL(process.url).port) }
-    this.#process = process
-    this.url = process.url
-    this.folder = options.persist ?? ''
-  }
-
-  static async start(options: Parameters<typeof forkNodeEdge>[0]): Promise<KillableEdge> {
-    return new KillableEdge(options, await forkNodeEdge(options))
-  }
-
-  async kill(): Promise<void> {
-    this.alive = false
-    process.kill(this.#process.pid, 'SIGKILL')
-    await pause(50)
-  }
-
-  async restart(): Promise<void> {
-    this.#process = await forkNodeEdge(this.#options)
-    this.alive = true
   }
 }
 
@@ -336,91 +300,6 @@ async function forge(
     }
     await pause(250)
   }
-}
-
-/** Batches of a few visitors by each writer, in the order they are stored; events come twice now and then, and late. */
-async function writeAll(
-  container: Container,
-  { perSecond, seed }: FaultOptions,
-  signal: AbortSignal,
-): Promise<BatchDocument[]> {
-  const all = await Promise.all(
-    Array.from({ length: WRITERS }, (_, writer) => {
-      const random = seededRandom(seed * 1_000 + writer)
-      return write(container, writer, random, (WRITERS * 1_000) / perSecond, signal)
-    }),
-  )
-  return all.flat()
-}
-
-async function write(
-  container: Container,
-  writer: number,
-  random: () => number,
-  everyMs: number,
-  signal: AbortSignal,
-): Promise<BatchDocument[]> {
-  const documents: BatchDocument[] = []
-  let last: TrackedEvent | undefined
-  while (!signal.aborted) {
-    const at = Date.now()
-    const events = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, index): TrackedEvent => ({
-      id: `event-${writer}-${documents.length}-${index}`,
-      kind: random() < 0.8 ? 'click' : 'view',
-      item: random() < 0.1 ? `new-${Math.floor(random() * 20)}` : `item-${Math.floor(random() * ITEMS)}`,
-      at: at - Math.floor(random() * 60_000),
-    }))
-    if (last !== undefined && random() < 0.1) events.push(last)
-    last = events[0]
-    const document: BatchDocument = {
-      id: `batch-${writer}-${documents.length}`,
-      visitor: `shop:v${writer}-${Math.floor(random() * 12)}`,
-      site: 'shop',
-      at,
-      received: at,
-      events,
-    }
-    await stored(() => container.items.create(document))
-    documents.push(document)
-    await pause(random() * 2 * everyMs)
-  }
-  return documents
-}
-
-/** Tries until it is there; 409 says that it was. */
-async function stored(action: () => Promise<unknown>): Promise<void> {
-  for (;;) {
-    try {
-      await action()
-      return
-    } catch (error) {
-      if ((error as { code?: unknown }).code === 409) return
-      await pause(50)
-    }
-  }
-}
-
-async function writeItems(
-  container: Container,
-  random: () => number,
-  signal: AbortSignal,
-): Promise<Map<string, ItemAttributes | null>> {
-  const newest = new Map<string, ItemAttributes | null>()
-  while (!signal.aborted) {
-    const item = `item-${Math.floor(random() * ITEMS)}`
-    const attributes = random() < 0.1 ? null : { stock: Math.floor(random() * 1_000), category: 'shoes' }
-    const document: ItemDocument = {
-      id: Buffer.from(item).toString('base64url'),
-      item,
-      attributes: attributes ?? {},
-      updated: Date.now(),
-      ...(attributes === null && { deleted: true }),
-    }
-    await stored(() => container.items.upsert(document))
-    newest.set(item, attributes)
-    await pause(40)
-  }
-  return newest
 }
 
 /** To the last unit. */
