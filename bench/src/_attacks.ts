@@ -2,8 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { joinDelta, sha256Hex, writeSafetensors, deltaTensors } from '@attune/core/artifact'
-import { createSigner } from '@attune/trainer-bridge'
-import type { House } from './_loop.ts'
+import { createSigner, type SigningKey } from '@attune/trainer-bridge'
 
 // What strangers try, and how the edge has to answer each.
 
@@ -15,14 +14,21 @@ export interface Attack {
   readonly run: () => Promise<string>
 }
 
+/** What strangers know, or have got hold of, of a site. */
+export interface Site {
+  readonly siteKey: string
+  readonly pushKey: string
+  readonly signingKey: SigningKey
+}
+
 const SLOW_MS = 25_000
 const LARGE_BYTES = 10_000_000
 /** On a machine so busy that 10 MB take longer than 15 s, the time is what refuses them. */
 const LARGE = '413 BODY_TOO_LARGE or 408 BODY_TIMEOUT'
 
 /** @param handle - a good visitor handle of the site; @param foreign - one of another site */
-export function attacksOn(url: string, house: House, handle: string, foreign: string): readonly Attack[] {
-  const { siteKey, pushKey, signingKey } = house
+export function attacksOn(url: string, site: Site, handle: string, foreign: string): readonly Attack[] {
+  const { siteKey, pushKey, signingKey } = site
   const send = async (method: string, path: string, body?: BodyInit, key?: string): Promise<string> => {
     const response = await fetch(`${url}${path}`, {
       method,
