@@ -11,6 +11,7 @@ import type { Quotas } from './cosmos/quotas.ts'
 import type { Users } from './cosmos/users.ts'
 import type { VisitorData } from './cosmos/visitor-data.ts'
 import { cors } from './middleware/cors.ts'
+import { holdBack } from './middleware/hold-back.ts'
 import { adminKey, pushKey, secretKey, siteKey } from './middleware/keys.ts'
 import { measure } from './middleware/measure.ts'
 import { onError, onNotFound } from './middleware/problem.ts'
@@ -72,6 +73,8 @@ export interface AppDeps {
   readonly studio: StudioFiles | undefined
   /** ONNX Runtime is part of this build: a list that core ranks then is a fallback. */
   readonly hasOrt: boolean
+  /** Compresses text; undefined: the platform does that by itself. */
+  readonly gzip: ((text: string) => Uint8Array<ArrayBuffer>) | undefined
   /** Who is calling, as far as the host can tell. */
   readonly addressOf: (c: Context<AppEnv>) => string | undefined
   /** Milliseconds since 1970. */
@@ -92,7 +95,7 @@ export function createInsideApp(deps: AppDeps): Hono<AppEnv> {
   return app
 }
 
-const LARGE = ['/metrics', '/openapi.json', '/docs', '/v1/visitors/export']
+const LARGE = ['/metrics', '/openapi.json', '/docs', '/v1/visitors/export', '/studio/*']
 
 /** The edge: one app, two hosts. Does nothing until it is asked. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {
@@ -100,8 +103,10 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.onError(onError)
   app.notFound(onNotFound)
   app.use('*', requestId(deps))
+  // Around what measures: the time a refusal is held is nobody's work.
+  app.use('/v1/*', holdBack(deps))
   app.use('*', measure(deps))
-  // Workers' platform compresses by itself. What is always large is compressed here, a list of 20 items is not worth it.
+  // Workers' platform compresses by itself. Lists, which are large or not: middleware/compress.ts.
   if (deps.host === 'node') for (const path of LARGE) app.use(path, compress())
   app.get('/healthz', (c) => getHealth(deps, c))
   app.get('/readyz', (c) => getReady(deps, c))

@@ -45,6 +45,8 @@ export interface Host {
   readonly activity?: ActivityStore
   /** The live page; absent: not part of this build. */
   readonly studio?: StudioFiles
+  /** Compresses text; absent: the platform does that by itself. */
+  readonly gzip?: AppDeps['gzip']
   /** The address at the other end of the connection, or what stands for it. */
   readonly addressOf: AppDeps['addressOf']
 }
@@ -133,6 +135,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
     hasOrt: host.loadOrt !== undefined,
     limiter: new RateLimiter(config.limits, now, host.sharedLimits),
     quotas: new Quotas({ quotas: config.quotas, cosmos: config.cosmos, regions, fetch: cosmosFetch, now }),
+    gzip: host.gzip,
     addressOf: config.trustProxy ? forwardedFor : host.addressOf,
     now,
     elapsed,

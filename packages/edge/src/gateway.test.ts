@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -93,29 +95,42 @@ test('a version that goes away says so on every answer, of errors too', async ()
   expect((await fetch(`${api.url}/healthz`)).headers.get('deprecation')).toBeNull()
 })
 
+/** As it came over the line: fetch would decompress it. */
+async function raw(path: string, body?: string): Promise<{ headers: IncomingHttpHeaders; body: Buffer }> {
+  const call = request(`${api.url}${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { 'accept-encoding': 'gzip' },
+  })
+  call.end(body)
+  const [response] = (await once(call, 'response')) as [IncomingMessage]
+  return { headers: response.headers, body: Buffer.concat(await response.toArray()) }
+}
+
 test('what is large is compressed for those who can read it', async () => {
   const plain = await fetch(`${api.url}/openapi.json`, { headers: { 'accept-encoding': 'identity' } })
   expect(plain.headers.get('content-encoding')).toBeNull()
-  const { request } = await import('node:http')
-  const raw = await new Promise<{ encoding: string | undefined; body: Buffer }>((resolve, reject) => {
-    const call = request(
-      `${api.url}/openapi.json`,
-      { headers: { 'accept-encoding': 'gzip' } },
-      (response) => {
-        const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('end', () => {
-          resolve({ encoding: response.headers['content-encoding'], body: Buffer.concat(chunks) })
-        })
-      },
-    )
-    call.on('error', reject)
-    call.end()
-  })
   const text = await plain.text()
-  expect(raw.encoding).toBe('gzip')
-  expect(raw.body.length).toBeLessThan(text.length / 5)
-  expect(gunzipSync(raw.body).toString()).toBe(text)
+  const compressed = await raw('/openapi.json')
+  expect(compressed.headers['content-encoding']).toBe('gzip')
+  expect(compressed.body.length).toBeLessThan(text.length / 5)
+  expect(gunzipSync(compressed.body).toString()).toBe(text)
+})
+
+test('a list of 100 items is compressed, one of 5 is not', async () => {
+  for (const path of [`/v1/rank?key=${SITE.key}&slot=home&strategy=popular&k=`, `/v1/rank?key=${SITE.key}`]) {
+    const ask = (k: number) =>
+      path.endsWith('k=')
+        ? raw(`${path}${k}`)
+        : raw(path, JSON.stringify({ slot: 'home', strategy: 'popular', k }))
+    const long = await ask(100)
+    const { items } = JSON.parse(String(gunzipSync(long.body))) as RankResponse
+    expect([long.headers['content-encoding'], items.length]).toEqual(['gzip', 100])
+    expect(long.headers.vary).toContain('accept-encoding')
+    expect(long.headers['content-length']).toBe(String(long.body.length))
+    const short = await ask(5)
+    expect(short.headers['content-encoding']).toBeUndefined()
+    expect((JSON.parse(String(short.body)) as RankResponse).items).toEqual(items.slice(0, 5))
+  }
 })
 
 test('quotas and deprecations that make no sense are refused by name, all at once', async () => {

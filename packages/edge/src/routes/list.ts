@@ -2,6 +2,7 @@ import { sha256Hex } from '@attune/core/artifact'
 import type { Context } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
 import { EdgeError } from '../error.ts'
+import { compressedJson } from '../middleware/compress.ts'
 import { matchesTag } from '../middleware/etag.ts'
 import { rank } from '../serve/rank.ts'
 import { parseRank } from './parse-rank.ts'
@@ -47,5 +48,5 @@ export async function getList(deps: AppDeps, c: Context<AppEnv>): Promise<Respon
   background(deps.slots.refresh(c.var.site.id))
   const slot = deps.slots.of(c.var.site.id, request.slot)
   const answer = await epoch.use((held) => rank(deps, held, request, undefined, c.var.trace, slot))
-  return c.json(answer, 200, headers)
+  return compressedJson(deps, c, answer, headers)
 }

@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
 import { EdgeError } from '../error.ts'
 import { readJsonObject } from '../middleware/body.ts'
+import { compressedJson } from '../middleware/compress.ts'
 import { consentOf } from '../middleware/consent.ts'
 import { MAX_RANK_BYTES } from '../schema/rank.ts'
 import { rank } from '../serve/rank.ts'
@@ -32,5 +33,5 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   deps.activity.listed(answer.slot, answer.fresh)
   deps.activity.share(background)
   background(Promise.all([deps.models.refresh(), deps.regions.refresh(), deps.slots.refresh(site.id)]))
-  return c.json(answer)
+  return compressedJson(deps, c, answer)
 }
