@@ -2,7 +2,7 @@ import { countMissing } from '@attune/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bundleScript } from './web-testing/bundle.ts'
 import { ENGINES, type Engine, type Tab } from './web-testing/engines.ts'
-import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
+import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
 // What must hold in every browser. What only one browser's driver can stage is in the files beside this one.
 
@@ -17,10 +17,12 @@ describe.each(Object.entries(ENGINES))('%s', (name, find) => {
     let engine: Engine
     let server: WireServer
     let script: string
+    let backScript: string
     const tabs: Tab[] = []
 
     beforeAll(async () => {
       script = await bundleScript()
+      backScript = await bundleScript('back.iife.ts')
       if (start) engine = await start()
     }, 120_000)
     afterAll(() => engine?.close())
@@ -48,6 +50,17 @@ describe.each(Object.entries(ENGINES))('%s', (name, find) => {
           '<ul data-attune-slot="order" data-attune-rank><li data-attune-item="a">a</li><li data-attune-item="b">b</li></ul><ul data-attune-slot="filled" data-attune-k="2"><template><li>{id}</li></template></ul>',
         ),
       )
+      server.files.set('/attune-back.js', { type: 'text/javascript', text: backScript })
+      const shelf = page(
+        `<ul data-attune-slot="shelf" data-attune-rank>${[...'abcd'].map((id) => `<li data-attune-item="${id}">${id}</li>`).join('')}</ul><a href="/other">other</a>`,
+      )
+      server.files.set('/shelf', {
+        ...shelf,
+        text: shelf.text.replace(
+          '<script async',
+          '<script defer src="/attune-back.js"></script><script defer',
+        ),
+      })
       server.files.set(
         '/pending',
         page('<button id="tea" data-attune-item="tea">tea</button>', 'data-consent="pending"'),
@@ -176,6 +189,34 @@ describe.each(Object.entries(ENGINES))('%s', (name, find) => {
       const clicks = server.events().filter((event) => event.kind === 'click')
       expect(clicks.map((event) => event.seq)).toEqual([1, 2, 3])
       expect(new Set(clicks.map((event) => event.tab)).size).toBe(1)
+    })
+
+    test('back to a page with a list: it stands as it was left, out of the cache or anew, without a request', async () => {
+      let answers = 0
+      const orders = ['abcd', 'cadb', 'bdca']
+      server.rank = (request) => ({
+        ...ranked(request),
+        items: [...(orders[answers++] ?? '')].map((id) => ({ id, score: 1 })),
+      })
+      const tab = await open('/shelf')
+      const shown = () => tab.evaluate(`return document.querySelector('ul').textContent`)
+      await expect.poll(() => answers, PATIENCE).toBe(1)
+      await tab.evaluate(`await attune.refresh()`)
+      expect(await shown()).toBe('cadb')
+      await tab.evaluate(`setTimeout(() => document.querySelector('a').click(), 50)`)
+      await expect
+        .poll(() => tab.evaluate('return location.pathname').catch(() => ''), PATIENCE)
+        .toBe('/other')
+      await ready(tab)
+      await tab.evaluate('setTimeout(() => history.back(), 50)')
+      await expect
+        .poll(() => tab.evaluate('return location.pathname').catch(() => ''), PATIENCE)
+        .toBe('/shelf')
+      await ready(tab)
+      expect(await shown()).toBe('cadb')
+      expect([answers, await tab.evaluate('return problems')]).toEqual([2, []])
+      await tab.evaluate(`await attune.refresh()`)
+      expect(await shown()).toBe('bdca')
     })
 
     test('two tabs: one sends at a time, one visitor, each click once, numbered per tab, none missing', async () => {
