@@ -63,7 +63,10 @@ export const BUDGETS = {
   on_device_gz: 3_500,
 } as const
 
-type Sizes = Record<keyof typeof BUDGETS | 'capture_esbuild_gz' | 'full_esbuild_gz', number>
+type Sizes = Record<
+  keyof typeof BUDGETS | 'capture_esbuild_gz' | 'full_esbuild_gz' | 'back_gz' | 'dwell_gz' | 'debug_gz',
+  number
+>
 
 /** @param files - what is published, by file name */
 export async function measure(files: ReadonlyMap<string, string>): Promise<Sizes> {
@@ -81,6 +84,10 @@ export async function measure(files: ReadonlyMap<string, string>): Promise<Sizes
     react_gz: total(await bundled(files, `export * from '@attune/client/react'`)),
     // On top of the full client, whose chunks a bundler shares: the difference of both together and the client alone.
     on_device_gz: total(both) - total(full),
+    // Of those who ask for them, on top of the client.
+    back_gz: total(await bundled(files, `export * from '@attune/client/back'`)),
+    dwell_gz: total(await bundled(files, `export * from '@attune/client/dwell'`)),
+    debug_gz: total(await bundled(files, `export * from '@attune/client/debug'`)),
     capture_esbuild_gz: await byEsbuild(capture),
     full_esbuild_gz: await byEsbuild(full),
   }

@@ -29,11 +29,10 @@ export function arrange(container: Element, old: readonly Element[], next: reado
     card.replaceWith(place)
     return place
   })
-  const last = (): Element | null => old.at(-1)?.parentElement ?? container
   order.forEach((card, index) => {
     const place = places[index]
     if (place !== undefined) place.replaceWith(card)
-    else if (index >= old.length) (last() ?? container).append(card)
+    else if (index >= old.length) (old.at(-1)?.parentElement ?? container).append(card)
   })
   return order
 }

@@ -77,6 +77,7 @@ export function createClient(options: ClientOptions): Client {
   const slots = createSlots(
     rank,
     report,
+    tracker.on,
     options.lookup,
     options.fetch ?? ((input, init) => fetch(input, init)),
   )

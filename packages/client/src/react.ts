@@ -95,6 +95,15 @@ export function useSlot(name: string, { initial, live = false, ...options }: Use
     // `known` is about the first round only: a list that has come must not end the effect that asked for it.
   }, [client, live, name, question, round])
 
+  useEffect(
+    () =>
+      // A decision about somebody who is forgotten would lead from their next handle back to the one before.
+      client?.on('forgotten', () =>
+        setAnswered((before) => ({ ...before, list: before.list && { ...before.list, decision: '' } })),
+      ),
+    [client],
+  )
+
   useEffect(() => {
     if (client === undefined || !live) return undefined
     const stops = [

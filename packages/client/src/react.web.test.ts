@@ -125,6 +125,14 @@ describe.skipIf(executable === undefined)(`React in Chromium${skipped}`, () => {
     expect(await shown(page)).toEqual(['b', 'a', 'c'])
   })
 
+  test('forget(): the list stays, without the decision about the visitor before', async () => {
+    const page = await open({ candidates: ['a', 'b'] })
+    await expect.poll(() => page.getAttribute('ul', 'data-attune-decision')).toBeTruthy()
+    await page.evaluate(() => (window as unknown as { client: { forget(): Promise<void> } }).client.forget())
+    await expect.poll(() => page.getAttribute('ul', 'data-attune-decision')).toBe('')
+    expect(await page.$$eval('li', (all) => all.length)).toBe(2)
+  })
+
   test('on the device: a live slot is in its new order at the next frame after a click, with no network', async () => {
     const model = serveModel(server)
     const candidates = ['item-1', 'item-2', 'item-3', 'item-4', 'item-5', 'item-6']

@@ -241,6 +241,30 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
     expect((await logged).text()).toBe(`mine ${first}`)
   })
 
+  test('on the device with a script tag: the next frame after a click shows the new order, with no network', async () => {
+    const model = serveModel(server)
+    await serveScript('on-device')
+    const page = await open(recipe('html', '/attune-on-device.js').replaceAll('sku-', 'item-'))
+    const cards = ['item-1', 'item-2', 'item-3']
+    const items = () => page.$$eval('li', (all) => all.map((card) => card.dataset['attuneItem']))
+    await expect.poll(items).toEqual(await model.order(cards, []))
+    await page.waitForLoadState('networkidle')
+    await context.setOffline(true)
+    await page.evaluate(() => {
+      addEventListener('click', () =>
+        requestAnimationFrame(() => {
+          const order = [...document.querySelectorAll('li')].map((card) => card.dataset['attuneItem'])
+          Object.assign(window, { atFrame: order })
+        }),
+      )
+      document.querySelector('button')?.click()
+    })
+    const [clicked = ''] = await model.order(cards, [])
+    await expect
+      .poll(() => page.evaluate(() => (window as unknown as { atFrame: unknown }).atFrame))
+      .toEqual(await model.order(cards, [{ id: '1', kind: 'click', item: clicked, at: 1 }]))
+  })
+
   test.each([
     [
       'Android',

@@ -1,5 +1,6 @@
 import type { RankedItem, RankResponse } from '@attune/core'
 import { arrange } from './arrange.ts'
+import type { Emitter } from './emitter.ts'
 import type { Report } from './error.ts'
 import { given } from './given.ts'
 import type { RankCall, RankOptions, RankSlot } from './rank.ts'
@@ -25,6 +26,7 @@ export interface Slots {
 
 const SLOT = 'data-attune-slot'
 const ITEM = 'data-attune-item'
+const DECIDED = '[data-attune-decision]'
 
 /**
  * Fills slots: with a `<template>` in it, with the page's `render` function, or, with `data-attune-rank`, by putting the
@@ -33,6 +35,7 @@ const ITEM = 'data-attune-item'
 export function createSlots(
   rank: RankSlot,
   report: Report,
+  on: Emitter['on'],
   commonLookup: Lookup | undefined,
   fetch: typeof globalThis.fetch,
 ): Slots {
@@ -158,7 +161,14 @@ export function createSlots(
       })
       changes.observe(document, { subtree: true, childList: true })
       // What is still on its way must not change a list when the page comes out of the back/forward cache.
-      addEventListener('pagehide', () => onPage('[data-attune-decision]').forEach(nextTurn))
+      addEventListener('pagehide', () => onPage(DECIDED).forEach(nextTurn))
+      // A decision about somebody who is forgotten would lead from their next handle back to the one before.
+      on('forgotten', () =>
+        onPage(DECIDED).forEach((element) => {
+          nextTurn(element)
+          element.setAttribute('data-attune-decision', '')
+        }),
+      )
       scan()
       return () => changes.disconnect()
     },

@@ -127,6 +127,20 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
     expect(await page.evaluate(() => window.shifts)).toBe(0)
   })
 
+  test('forget(): the list stays, and the next click names slot and place but no decision about the visitor before', async () => {
+    await open(`<ul data-attune-slot="related" data-attune-rank>${cards(0, 3)}</ul>`)
+    await expect.poll(shown).toEqual(['own-2', 'own-1', 'own-0'])
+    await page.evaluate(() => (window.attune as Client).forget())
+    expect(await shown()).toEqual(['own-2', 'own-1', 'own-0'])
+    await page.click('text=own 1')
+    await expect.poll(() => server.events().filter((event) => event.kind === 'click').length).toBe(1)
+    const [click] = server.events().filter((event) => event.kind === 'click')
+    expect(click).toMatchObject({ item: 'own-1', slot: 'related', position: 1 })
+    expect(click).not.toHaveProperty('decision')
+    await page.evaluate(() => (window.attune as Client).refresh())
+    expect(await page.getAttribute('[data-attune-slot]', 'data-attune-decision')).toBe(DECISION)
+  })
+
   test('a card with the focus stays where it is; Enter on it still clicks it', async () => {
     let answer = (): void => {}
     const focused = new Promise<void>((resolve) => (answer = resolve))

@@ -28,9 +28,7 @@ export function bindTemplate(template: HTMLTemplateElement, fields: Fields): Ele
       // Browsers skip white space and control characters inside `java script:`.
       attribute.value = ADDRESS.test(name) && SCRIPT.test(value.replace(/[^\w:]/g, '')) ? '' : value
     }
-    for (const node of element.childNodes) {
-      if (node.nodeType === Node.TEXT_NODE && node.nodeValue !== null) node.nodeValue = fill(node.nodeValue)
-    }
+    for (const node of element.childNodes) if (node instanceof Text) node.data = fill(node.data)
   }
   return content.firstElementChild ?? undefined
 }
