@@ -36,13 +36,27 @@ function shortNames() {
   }
 }
 
-/** idb adds shortcuts and iterators when it is loaded, which bundlers have to keep; nothing here uses them. */
+/**
+ * What of idb nothing here uses, and a bundler has to keep: shortcuts and iterators that it adds when it is loaded,
+ * cursors, indexes, and proxies that can be asked and assigned. What is left is idb as it is.
+ */
+const UNUSED_OF_IDB = [
+  [/^replaceTraps\(/gm, '/* @__PURE__ */ replaceTraps('],
+  [/^ {12}IDB(?:Index|Cursor),\n/gm, ''],
+  [/^ {4}if \(getCursorAdvanceMethods\(\)\.includes\(func\)\) \{[^]*?^ {4}\}\n/m, ''],
+  [/^ {4}set\(target, prop, value\) \{[^]*?^ {4}\},\n {4}has\(target, prop\) \{[^]*?^ {4}\},\n/m, ''],
+]
 const plainIdb = {
   name: 'plain-idb',
-  transform: (code, id) =>
-    id.endsWith('/idb/build/index.js')
-      ? { code: code.replaceAll('\nreplaceTraps(', '\n/* @__PURE__ */ replaceTraps('), map: null }
-      : null,
+  transform(code, id) {
+    if (!id.endsWith('/idb/build/index.js')) return null
+    let plain = code
+    for (const [unused, used] of UNUSED_OF_IDB) {
+      if (plain.search(unused) < 0) this.error(`idb: expected ${unused}, received another version`)
+      plain = plain.replace(unused, used)
+    }
+    return { code: plain, map: null }
+  },
 }
 
 // Types come from `tsc -b`, which also puts the same .d.ts tree into dist.

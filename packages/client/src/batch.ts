@@ -1,5 +1,4 @@
 import { MAX_BATCH_BYTES, MAX_EVENTS_PER_BATCH, type TrackedEvent } from '@attune/core'
-import type { Pair } from './store/key-value.ts'
 
 /** Events that travel together. The id is fixed when the batch is formed: a retry of any kind repeats it. */
 export interface Batch {
@@ -8,19 +7,12 @@ export interface Batch {
   readonly events: readonly TrackedEvent[]
 }
 
-/** What keeps events until a batch holds them. Keys sort in the order in which a tab made its events and batches. */
-export const added = (events: readonly TrackedEvent[]): Pair[] =>
-  events.map((event) => [`e:${event.id}`, event])
-
-/** What moves events into a batch. */
-export const claimed = (batch: Batch): Pair[] => [
-  [`b:${batch.id}`, batch],
-  ...batch.events.map((event): Pair => [`e:${event.id}`]),
-]
-
-interface Identified {
-  readonly id: string
-}
+/** The batches that wait, oldest first. */
+export const batchesOf = (all: ReadonlyMap<string, unknown>): Batch[] =>
+  [...all.keys()]
+    .filter((key) => key.startsWith('b:'))
+    .sort()
+    .map((key) => all.get(key) as Batch)
 
 /** Room left in a request for handle, batch id and a session token of up to 8,192 characters. */
 const ENVELOPE_BYTES = 9_000
@@ -43,6 +35,3 @@ export const isImpression = (event: TrackedEvent): boolean => event.kind === 'im
 
 export const telling = (events: readonly TrackedEvent[]): TrackedEvent[] =>
   events.filter((event) => !isImpression(event))
-
-export const without = <T extends Identified>(list: readonly T[], gone: readonly Identified[]): T[] =>
-  list.filter(({ id }) => !gone.some((each) => each.id === id))

@@ -94,6 +94,24 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     expect(stored?.response).toMatchObject({ session: '0:-1#1', diagnostics: { ru: 6.29 } })
   })
 
+  test('a click and the view it opens travel together, and so do clicks within a second of a batch', async () => {
+    const page = await open()
+    await page.click('text=buy 1')
+    await expect.poll(items).toEqual(['sku-1'])
+    await expect.poll(() => queued(page)).toBe(0)
+    await page.evaluate(() => {
+      const { track } = (window as unknown as { attune: { track(kind: string, item: string): void } }).attune
+      track('click', 'a')
+      track('view', 'a')
+      setTimeout(() => track('click', 'b'), 100)
+    })
+    const told = (kind: string) =>
+      server.stored.map(({ events }) => events.filter((each) => each.kind === kind).map(({ item }) => item))
+    await expect.poll(() => told('click').filter((each) => each.length > 0)).toEqual([['sku-1'], ['a', 'b']])
+    expect(told('view').filter((each) => each.length > 0)).toEqual([['a']])
+    await expect.poll(() => queued(page)).toBe(0)
+  })
+
   test('keyboard and middle button count as clicks, the right button does not', async () => {
     const page = await open()
     await page.focus('text=buy 1')

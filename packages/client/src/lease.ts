@@ -18,11 +18,13 @@ interface Lease {
 export function createLease(kept: Kept, owner: string, now: () => number): Lock {
   /** Changes the lease unless another tab has it. Returns whether it is ours. */
   const change = async (next: () => Lease | undefined): Promise<boolean> => {
-    const lease = (await kept._update('lease', (found) => {
-      const held = found as Lease | undefined
+    let lease: Lease | undefined
+    await kept._update((all) => {
+      const held = all.get('lease') as Lease | undefined
       const taken = held && held.owner !== owner && Math.abs(now() - held.at) < LEASE_TTL_MS
-      return taken ? held : next()
-    })) as Lease | undefined
+      lease = taken ? held : next()
+      return [['lease', lease]]
+    })
     return lease?.owner === owner
   }
   const take = (): Promise<boolean> => change(() => ({ owner, at: now() }))

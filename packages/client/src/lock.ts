@@ -1,7 +1,11 @@
 import type { Kept } from './store/kept.ts'
 
-/** Runs the work while no other tab of the site runs its own; waits its turn, until `signal` ends the wait. */
-export type Lock = (work: () => Promise<void>, signal: AbortSignal) => Promise<void>
+/**
+ * Runs the work while no other tab of the site runs its own; waits its turn, until `signal` ends the wait.
+ *
+ * @param work - `firm`: nobody takes it away from a tab that has been stopped for a while
+ */
+export type Lock = (work: (firm?: unknown) => Promise<void>, signal: AbortSignal) => Promise<void>
 
 /**
  * Web Locks: released by the browser whatever becomes of the tab. Where there are none (pages served over plain http), or

@@ -1,94 +1,121 @@
 import type { TrackedEvent } from '@attune/core'
-import { added, batchLength, claimed, telling, type Batch } from './batch.ts'
+import { batchesOf, batchLength, telling, type Batch } from './batch.ts'
 import type { Report } from './error.ts'
+import type { FactKeeper, Facts } from './store/facts.ts'
 import type { Kept } from './store/kept.ts'
+import type { Pair } from './store/key-value.ts'
+import { MAX_MARKS } from './store/spill.ts'
 
-/** Most events that wait without a batch; beyond it the oldest are given up. 5,000 are about 1 MB. */
+/** Most events that wait; beyond it the oldest are given up. 5,000 are about 1 MB. */
 const MAX_QUEUED_EVENTS = 5_000
-/** Newest events kept when sent, to know what has been queued before; the newest 50 of them go into `recent`. */
+/** Newest events kept when sent; the newest 50 of them go into `recent`. */
 const MAX_REMEMBERED_EVENTS = 200
 
 /**
- * This tab's view of the queue that all tabs share. Ids sort in the order in which a tab made its events and batches, and
- * so do keys: `e:` events that no batch holds, `b:` batches not acknowledged.
+ * This tab's view of the queue that all tabs share: batches that are not acknowledged, under `b:` and their id. An event is in
+ * a batch from the beginning, and what a batch holds never changes: whoever sends it, and however often, it is stored once.
+ * Ids sort in the order in which a tab made its events and batches, and so do keys.
  */
 export interface Queue {
-  /** Starts writing before it returns. */
-  _add(events: readonly TrackedEvent[]): void
-  /** Oldest batch to send, formed of the oldest events when there is none. */
-  _next(): Promise<Batch | undefined>
   /**
-   * For a page that is going away: makes a batch of this tab's own events at once, without asking the store, which would
-   * answer too late. Only where this tab alone may form batches and `next` found nothing before: an event could end up in
-   * two of them.
+   * Starts writing before it returns.
+   *
+   * @param alone - no other tab sends now. Then what comes later goes into the same batch, by another id: nobody has seen
+   *   the one before.
+   * @returns whether all of it is in the batch that `take` returns
    */
-  _claim(): Batch | undefined
-  /** The batch needs no further try. */
-  _done(batch: Batch): Promise<void>
-  /** Newest events of all tabs that are not impressions, sent or not, oldest first. */
-  _recent(): Promise<TrackedEvent[]>
+  _add(events: readonly TrackedEvent[], alone: boolean): boolean
+  /** This tab's newest batch; nothing is added to it any more. */
+  _take(): Batch | undefined
+  /** Settles when what this tab has added is kept. */
+  _written(): Promise<void> | undefined
+  /** Oldest batch. Facts are read with it. */
+  _next(): Promise<Batch | undefined>
+  /** The batch needs no further try; what that changes in the facts is written with it. */
+  _done(batch: Batch, change: (facts: Facts) => Facts): Promise<void>
 }
 
 /** @param makeId - UUIDv7 that sorts after all earlier ones of this tab */
-export function createQueue(kept: Kept, makeId: () => string, report: Report, now: () => number): Queue {
-  /** This tab's events since `next` was asked. */
-  let own: readonly TrackedEvent[] = []
-
+export function createQueue(
+  kept: Kept,
+  facts: Pick<FactKeeper, '_note' | '_change'>,
+  makeId: () => string,
+  report: Report,
+  now: () => number,
+): Queue {
+  let own: Batch | undefined
   let written: Promise<void> | undefined
-
-  const batches = () => kept._all('b:') as Promise<Batch[]>
-  const open = () => kept._all('e:') as Promise<TrackedEvent[]>
-
-  async function recent(): Promise<TrackedEvent[]> {
-    const sent = (await kept._get('recent')) as TrackedEvent[] | undefined
-    const events = [...(sent ?? []), ...(await batches()).flatMap((batch) => batch.events), ...(await open())]
-    return [...new Map(telling(events).map((event) => [event.id, event])).values()]
-  }
-
-  async function form(): Promise<Batch | undefined> {
-    const others = kept._others()
-    if (others[0]) await (await import('./recover.ts')).recover(kept, others, now(), recent, added, claimed)
-    const [waiting] = await batches()
-    if (waiting) return waiting
-    const all = await open()
-    const surplus = all.splice(0, all.length - MAX_QUEUED_EVENTS)
-    if (surplus[0]) {
-      report('QUEUE_FULL', `${surplus.length} events given up`)
-      await kept._put(surplus.map((event) => [`e:${event.id}`]))
-    }
-    const batch = claim(all)
-    // Sent only when it is kept: a page that crashed in between would leave its events to be made another batch.
-    await written
-    return batch
-  }
-
-  function claim(from: readonly TrackedEvent[]): Batch | undefined {
-    if (!from[0]) return undefined
-    const batch = { id: makeId(), events: from.slice(0, batchLength(from)) }
-    written = kept._put(claimed(batch))
-    return batch
-  }
+  let recover: typeof import('./recover.ts').recover | undefined
 
   return {
-    _add(events) {
-      own = [...own, ...events].slice(-MAX_QUEUED_EVENTS)
-      void kept._put(added(events))
+    _add(events, alone) {
+      let rest = [...(own?.events ?? []), ...events]
+      let whole = alone
+      while (rest[0]) {
+        const pairs: Pair[] = own ? [[`b:${own.id}`]] : []
+        own = { id: makeId(), events: rest.slice(0, batchLength(rest)) }
+        written = kept._put([...pairs, [`b:${own.id}`, own]])
+        rest = rest.slice(own.events.length)
+        if (!rest[0] && alone) return whole
+        own = undefined
+        whole = false
+      }
+      return whole
     },
-    _next() {
-      own = []
-      return form()
-    },
-    _claim() {
-      const batch = claim(own)
-      own = own.slice(batch?.events.length)
+    _take() {
+      const batch = own
+      own = undefined
       return batch
     },
-    async _done(batch) {
-      await kept._update('recent', (sent = []) =>
-        [...(sent as TrackedEvent[]), ...telling(batch.events)].slice(-MAX_REMEMBERED_EVENTS),
-      )
-      await kept._put([[`b:${batch.id}`]])
+    _written: () => written,
+    async _next() {
+      let batch: Batch | undefined
+      let surplus = 0
+      let missing = false
+      let tidy: (() => void) | undefined
+      const look = (all: Map<string, unknown>): readonly Pair[] => {
+        facts._note(all)
+        batch = undefined
+        // Not before: what a page wrote there in its last moment takes a while to be seen by others.
+        const others = kept._others()
+        missing = !!others[0] && !recover
+        if (missing) return []
+        const pairs: Pair[] = [...all.keys()]
+          .filter((key) => key.startsWith('w:'))
+          .slice(0, -MAX_MARKS)
+          .map((key) => [key])
+        if (recover && others[0]) tidy = recover(others, all, pairs, now())
+        surplus = 0
+        let room = MAX_QUEUED_EVENTS
+        for (const { id, events } of batchesOf(all).reverse()) {
+          room -= events.length
+          if (room < 0) {
+            surplus += events.length
+            pairs.push([`b:${id}`])
+          } else batch = { id, events }
+        }
+        if (own && own.id === batch?.id) own = undefined
+        return pairs
+      }
+      await kept._update(look)
+      if (missing) {
+        recover = (await import('./recover.ts')).recover
+        await kept._update(look)
+      }
+      tidy?.()
+      if (surplus) report('QUEUE_FULL', `${surplus} events given up`)
+      return batch
     },
-    _recent: recent,
+    _done: (batch, change) =>
+      kept._update((all) => [
+        facts._change(all, change),
+        [
+          'recent',
+          [...((all.get('recent') ?? []) as TrackedEvent[]), ...telling(batch.events)].slice(
+            -MAX_REMEMBERED_EVENTS,
+          ),
+        ],
+        [`b:${batch.id}`],
+      ]),
   }
 }

@@ -7,6 +7,7 @@ import {
 } from '@attune/core'
 import { given } from './given.ts'
 import type { Parts } from './parts.ts'
+import { recentOf } from './recent.ts'
 import { adoptToken } from './session.ts'
 import type { Fields } from './template.ts'
 
@@ -78,9 +79,14 @@ export function createRanker(parts: Parts, timeoutMs: number = DEFAULT_RANK_TIME
     if (signal?.aborted) stop()
 
     async function ask(): Promise<RankResponse | undefined> {
-      const [{ visitor, session } = {}, recent] = parts._allowed()
-        ? await Promise.all([facts._read(), parts._queue._recent()])
-        : []
+      let recent: TrackedEvent[] | undefined
+      if (parts._allowed())
+        await parts._kept._update((all) => {
+          facts._note(all)
+          recent = recentOf(all)
+          return []
+        })
+      const { visitor, session } = recent ? facts._known() : {}
       const request = given<RankRequest>({
         slot,
         visitor,

@@ -1,7 +1,5 @@
 import type { TrackedEvent } from '@attune/core'
-import type { added, Batch, claimed } from './batch.ts'
-import { attempt } from './store/attempt.ts'
-import type { Kept } from './store/kept.ts'
+import type { Batch } from './batch.ts'
 import type { Pair } from './store/key-value.ts'
 
 /** Writing to the database takes milliseconds: what is older was left by a page that is gone. */
@@ -15,47 +13,56 @@ const known = new Set<string>()
  * time. Few pages ever load this.
  *
  * @param keys - where those pages left it
+ * @param all - what the store holds; what is taken over is put into it
+ * @param pairs - what is to be written; gets it too
+ * @returns to be done when it is written
  */
-export async function recover(
-  kept: Kept,
+export function recover(
   keys: readonly string[],
+  all: Map<string, unknown>,
+  pairs: Pair[],
   now: number,
-  recent: () => Promise<TrackedEvent[]>,
-  // Handed over, so that what is loaded with every page is one file.
-  add: typeof added,
-  claim: typeof claimed,
-): Promise<void> {
+): () => void {
   /** What each page left, as it was read. */
   const read = new Map<string, string>()
-  const adopted: Pair[] = []
+  const adopted: string[] = []
+  const change = (key: string, value?: unknown): void => {
+    pairs.push([key, value])
+    if (value) all.set(key, value)
+    else all.delete(key)
+  }
+  const sent = new Set(((all.get('recent') ?? []) as TrackedEvent[]).map(({ id }) => id))
   for (const key of keys) {
     try {
       const text = localStorage[key] as string
-      const [at, left] = JSON.parse(text) as [number, Pair[]]
+      const [at, left] = JSON.parse(text) as [number, Batch[]]
       // A clock that was put back must not keep them for ever.
-      const abandoned = Math.abs(now - at) >= ABANDONED_AFTER_MS
-      if (abandoned) read.set(key, text)
-      for (const pair of left) {
-        const [name] = pair
-        // A batch goes by its own id whoever sends it. If it waited, its events would be made another one meanwhile.
-        if (name.startsWith('b:') ? !known.has(name) : abandoned) adopted.push(pair)
-        known.add(name)
+      if (Math.abs(now - at) >= ABANDONED_AFTER_MS) read.set(key, text)
+      for (const { id, events } of left.reverse()) {
+        const name = `b:${id}`
+        // This one and what it was made of had been written.
+        if (known.has(name) || id <= `${all.get(`w:${key.split(':').at(-1)}`) ?? ''}`) continue
+        adopted.push(name)
+        const ids = new Set(events.map((event) => event.id))
+        // It stands in place of what its page had written before.
+        for (const [other, value] of all)
+          if (other.startsWith('b:') && ids.has((value as Batch).events[0]?.id ?? '')) change(other)
+        const rest = events.filter((event) => !sent.has(event.id))
+        if (rest[0]) change(name, { id, events: rest })
       }
     } catch {
       // Nothing of ours, or refused.
     }
   }
-  for (const [name, value] of adopted) {
-    if (name.startsWith('b:')) await kept._put(claim(value as Batch))
-    // One that had been written after all, and the page ended before it knew, is remembered.
-    else {
-      const event = value as TrackedEvent
-      if ((await recent()).every(({ id }) => id !== event.id)) await kept._put(add([event]))
+  return () => {
+    for (const name of adopted) known.add(name)
+    // Not before: this page may end, too. A page that was only slow has written something newer, which stays.
+    for (const [key, text] of read) {
+      try {
+        if (localStorage[key] === text) delete localStorage[key]
+      } catch {
+        // Refused.
+      }
     }
   }
-  // Not before: this page may end here too. A page that was only slow has written something newer, which stays.
-  for (const [key, text] of read)
-    attempt(() => {
-      if (localStorage[key] === text) delete localStorage[key]
-    })
 }

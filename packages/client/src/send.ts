@@ -1,4 +1,4 @@
-import type { EventsRequest, EventsResponse, Problem } from '@attune/core'
+import type { EventsRequest, EventsResponse, Problem, TrackedEvent } from '@attune/core'
 import { acknowledge } from './acknowledge.ts'
 import { backoff } from './backoff.ts'
 import type { Batch } from './batch.ts'
@@ -10,8 +10,10 @@ import { numbersBefore } from './sequence.ts'
 import { obtainHandle } from './visitor.ts'
 
 export interface Sender {
-  /** There is something to send, `afterMs` from now at the latest. */
-  _wake(afterMs: number): void
+  /** Something happened: it is written down, and sent within `afterMs`. */
+  _add(events: readonly TrackedEvent[], afterMs: number): void
+  /** Looks what waits, and sends it. */
+  _look(): void
   /** Another tab wants it sent now. It is heard by all, and only one of them can do it. */
   _nudged(): void
   /** Network or page are back: what waits for a retry is tried now. */
@@ -22,11 +24,16 @@ export interface Sender {
   _flush(): Promise<void>
   /** Another tab has stored something. */
   _settle(): void
+  /** Everything was forgotten. */
+  _forget(): void
   _close(): void
 }
 
 /** JSON leaves out what is undefined. */
 type Loose<T> = { readonly [Key in keyof T]: T[Key] | undefined }
+
+/** Whoever clicks again soon has both sent together. */
+const SEND_AGAIN_AFTER_MS = 1_000
 
 /** Milliseconds that never jump. */
 const elapsed = (): number => performance.now()
@@ -60,8 +67,11 @@ export function createSender(
   let failures = 0
   /** Nothing is to be started any more, until the page comes back. */
   let away = false
-  /** The last look into the store found nothing, so that what has come since may go without overtaking anything. */
+  /** The last look into the store found nothing, and nobody else may send: what has come since is all that waits. */
   let clean = false
+  let firm: unknown
+  /** By `elapsed`. */
+  let sentAt = -SEND_AGAIN_AFTER_MS
   let waiting: AbortController | undefined
   /** Gives the lock back; there while it is this tab's turn. */
   let release: (() => void) | undefined
@@ -77,6 +87,7 @@ export function createSender(
   }
 
   function pause(askedMs = 0): false {
+    clean = false
     failures++
     due = notBefore = elapsed() + (askedMs ? askedMs + random() * 1_000 : backoff(failures, random))
     return false
@@ -98,6 +109,7 @@ export function createSender(
     }
     const verdict =
       body.code && (await (await import('./refused.ts')).refused(parts, batch, body, failures, acknowledge))
+    clean = false
     if (verdict === true) {
       failures++
       return true
@@ -121,23 +133,40 @@ export function createSender(
       after: numbersBefore(seen, events),
       events,
     }
+    sentAt = elapsed()
     return (flight = post('events', body, keepalive)
       .then((answer) => parts._generation !== born || judge(answer, batch))
-      .finally(() => (flight = undefined)))
+      .finally(() => {
+        flight = undefined
+        arm()
+      }))
+  }
+
+  /** What is to be sent next; looks into the store where that may hold something else. */
+  async function find(): Promise<Batch | undefined> {
+    const own = clean && queue._take()
+    if (own) {
+      // Sent only when it is kept.
+      await queue._written()
+      return own
+    }
+    if (clean) return undefined
+    clean = !!firm
+    const found = await queue._next()
+    if (found) clean = false
+    return found
   }
 
   /** Returns whether to go on. */
   async function sendNext(): Promise<boolean> {
     due = Infinity
-    clean = false
     await flight
     const born = parts._generation
-    const askedMs = ((await facts._read()).after ?? 0) - now()
+    const batch = allowed() ? await find() : undefined
+    if (!batch) return false
+    const askedMs = (facts._known().after ?? 0) - now()
     // Further ahead than any edge may ask: the clock has been put back since.
     if (askedMs > 0 && askedMs <= MAX_RETRY_AFTER_MS) return pause(askedMs)
-    const batch = allowed() ? await queue._next() : undefined
-    clean = !batch
-    if (!batch) return false
     const handle = await obtainHandle(facts, post)
     if (parts._generation !== born || !allowed()) return true
     // keepalive has a budget of 64 KiB that the whole page shares: where it is spent the next try does without.
@@ -152,7 +181,14 @@ export function createSender(
   const waitMs = (): number => Math.max(due, notBefore) - elapsed()
 
   /** Whether there is a reason to keep the lock. A page out of sight gives it back: it would keep it out of the bfcache. */
-  const wanted = (): boolean => !away && allowed() && (waitMs() <= 0 || (keepLock && !document.hidden))
+  const wanted = (): boolean =>
+    !away && allowed() && (waitMs() <= 0 || !!flight || (keepLock && !document.hidden))
+
+  /** From now on others may send. What this tab has waits in the store. */
+  const yields = (): void => {
+    clean = false
+    queue._take()
+  }
 
   const fail = (cause: unknown): void => {
     report('STORAGE_FAILED', 'sending', { cause })
@@ -178,15 +214,20 @@ export function createSender(
     clearTimeout(timer)
     if (sending) return
     if (!wanted()) {
-      release?.()
+      yields()
+      const done = release
       release = undefined
+      // What this tab has written is there when another looks. A page that is frozen must not keep it.
+      if (away) done?.()
+      else void Promise.resolve(queue._written()).then(done)
     } else if (waiting) {
       if (waitMs() <= 0) void (release ? work : nudge)()
     } else {
       const { signal } = (waiting = new AbortController())
       lock(
-        () =>
+        (held) =>
           new Promise((resolve) => {
+            firm = held
             release = resolve
             arm()
           }),
@@ -198,7 +239,7 @@ export function createSender(
         })
         .finally(() => {
           release = waiting = undefined
-          clean = false
+          yields()
           arm()
         })
     }
@@ -209,21 +250,30 @@ export function createSender(
     due = Math.min(due, elapsed() + afterMs)
     arm()
   }
+  function look(): void {
+    clean = false
+    wake(0)
+  }
 
   return {
-    _wake: wake,
+    _add(events, afterMs) {
+      const whole = queue._add(events, !!release && !!firm)
+      clean &&= whole
+      wake(Math.max(afterMs, sentAt + SEND_AGAIN_AFTER_MS - elapsed()))
+    },
+    _look: look,
     _nudged() {
       // Two that wait for a third would otherwise ask each other, without end.
-      if (release) wake(0)
+      if (release) look()
     },
     _back() {
       away = false
       notBefore = 0
-      wake(0)
+      look()
     },
     _leaving(forGood) {
       const handle = release && clean && !flight && allowed() && facts._known().visitor
-      const batch = handle ? queue._claim() : undefined
+      const batch = handle ? queue._take() : undefined
       if (batch && handle) void deliver(batch, handle, true)
       if (due < Infinity) {
         nudge()
@@ -238,10 +288,14 @@ export function createSender(
         if (elapsed() < notBefore || !allowed()) return resolve()
         waiters.add(resolve)
         setTimeout(resolve, ANSWER_WITHIN_MS)
-        wake(0)
+        look()
         nudge()
       }),
     _settle: settle,
+    _forget: () => {
+      const own = queue._take()
+      if (own) void parts._kept._put([[`b:${own.id}`]])
+    },
     _close() {
       away = true
       waiting?.abort()

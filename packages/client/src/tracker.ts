@@ -136,21 +136,22 @@ export function assembleTracker({
   const makeId = (): string => uuidv7((stamp = Math.max(now(), stamp + 1)), random)
 
   const sequence = createSequence(name, () => makeId().slice(-12), allowed)
+  const facts = createFactKeeper(kept)
   const parts: Parts = {
     ...signals,
     _kept: kept,
-    _queue: createQueue(kept, makeId, report, now),
+    _queue: createQueue(kept, facts, makeId, report, now),
     _post: createPost(endpoint, site, fetcher, now, privacySignals === 'ignore' ? 'granted' : undefined),
-    _facts: createFactKeeper(kept),
+    _facts: facts,
     _now: now,
     _random: random,
     _allowed: allowed,
     _refused: () => consent === 'denied',
     _generation: 0,
   }
-  const { _queue: queue, _facts: facts } = parts
   const forgetHere = (): void => {
     parts._generation++
+    sender._forget()
     sequence._renew()
     emit('forgotten', undefined)
     void facts._read()
@@ -189,8 +190,7 @@ export function assembleTracker({
     observations.forEach((observation) => keep(observation))
     for (const event of events) emit('seen', { event })
     if (events.length === 0 || consent === 'denied') return undefined
-    queue._add(events)
-    sender._wake(telling(events).length > 0 ? SEND_ACTIONS_AFTER_MS : SEND_IMPRESSIONS_AFTER_MS)
+    sender._add(events, telling(events)[0] ? SEND_ACTIONS_AFTER_MS : SEND_IMPRESSIONS_AFTER_MS)
     for (const event of events) emit('queued', { event })
     return events.at(-1)?.id
   }
@@ -211,8 +211,8 @@ export function assembleTracker({
       // A page left in its first moments needs them in memory.
       void facts._read()
       // What earlier pages left behind, and then what they had no time to write down.
-      sender._wake(0)
-      setTimeout(() => sender._wake(0), LOOK_AGAIN_AFTER_MS)
+      sender._look()
+      setTimeout(sender._look, LOOK_AGAIN_AFTER_MS)
     } else if (consent === 'denied') {
       // What an earlier page kept, before the visitor said no. While there is no answer it stays, untouched.
       sequence._renew()
@@ -255,7 +255,7 @@ export function assembleTracker({
     async forget() {
       forgetHere()
       clearSpill(name)
-      await kept._clear()
+      await kept._update((all) => [...all.keys()].map((key) => [key]))
       forgetHere()
       channel._tell({ type: 'forget' })
     },

@@ -1,3 +1,4 @@
+import { batchesOf, type Batch } from '../batch.ts'
 import type { EventsResponse, RankedItem, RankResponse, TrackedEvent } from '@attune/core'
 import type { InnerClient } from '../client.ts'
 import type { ClientError } from '../error.ts'
@@ -110,16 +111,17 @@ export function watchClient(
 
   return {
     async read() {
-      const [waiting, batches, visitor] = await Promise.all([
-        parts._kept._all('e:'),
-        parts._kept._all('b:'),
-        client.visitor(),
-      ])
+      const visitor = await client.visitor()
+      let batches: readonly Batch[] = []
+      await parts._kept._update((all) => {
+        batches = batchesOf(all)
+        return []
+      })
       return {
         consent: parts._allowed() ? 'granted' : parts._refused() ? 'denied' : 'pending',
         signals: signalsOf(navigator),
         visitor,
-        waiting: waiting.length,
+        waiting: batches.reduce((sum, { events: each }) => sum + each.length, 0),
         unacknowledged: batches.length,
         stored,
         slots: slotsOfPage(),

@@ -1,5 +1,6 @@
 import type { Seen } from '../sequence.ts'
 import type { Kept } from './kept.ts'
+import type { Pair } from './key-value.ts'
 
 /** What all tabs know of their visitor. */
 export interface Facts {
@@ -16,16 +17,25 @@ export interface FactKeeper {
   /** As far as this page knows, without asking anybody. */
   _known(): Facts
   _read(): Promise<Facts>
+  /** What the store has been found to hold. */
+  _note(all: ReadonlyMap<string, unknown>): Facts
+  /** Changes them with what is found: what is to be written. */
+  _change(all: ReadonlyMap<string, unknown>, change: (facts: Facts) => Facts): Pair
   /** Reads and writes in one step. */
-  _update(change: (facts: Facts) => Facts): Promise<Facts>
+  _update(change: (facts: Facts) => Facts): Promise<void>
 }
 
 export function createFactKeeper(kept: Kept): FactKeeper {
   let known: Facts = {}
-  const note = (found: unknown): Facts => (known = (found ?? {}) as Facts)
-  return {
+  const keeper: FactKeeper = {
     _known: () => known,
-    _read: async () => note(await kept._get('facts')),
-    _update: async (change) => note(await kept._update('facts', (found) => change((found ?? {}) as Facts))),
+    _note: (all) => (known = (all.get('facts') ?? {}) as Facts),
+    async _read() {
+      await kept._update((all) => (keeper._note(all), []))
+      return known
+    },
+    _change: (all, change) => ['facts', (known = change(keeper._note(all)))],
+    _update: (change) => kept._update((all) => [keeper._change(all, change)]),
   }
+  return keeper
 }

@@ -1,11 +1,24 @@
-import { wrap, type IDBPDatabase } from 'idb'
+import { wrap, type IDBPDatabase, type IDBPTransaction } from 'idb'
 import { attempt } from './attempt.ts'
-import type { KeyValueStore } from './key-value.ts'
+import type { KeyValueStore, Pair } from './key-value.ts'
 
 const KEPT = 'kept'
 
+interface Schema {
+  readonly [KEPT]: { key: string; value: unknown }
+}
+type Transaction = IDBPTransaction<Schema, [typeof KEPT], 'readwrite'>
+
 /** Removes the database, whoever has it open. */
 export const deleteIdbStore = (name: string): void => attempt(() => indexedDB.deleteDatabase(name))
+
+function write(tx: Transaction, pairs: readonly Pair[]): Promise<unknown> {
+  const { store, done } = tx
+  const steps = pairs.map(([key, value]) => (value === undefined ? store.delete(key) : store.put(value, key)))
+  // Committing at once spares a round trip that a page being closed does not live to see.
+  tx.commit()
+  return Promise.all([...steps, done])
+}
 
 /**
  * Outlives page, tab and browser process.
@@ -15,36 +28,21 @@ export const deleteIdbStore = (name: string): void => attempt(() => indexedDB.de
 export async function openIdbStore(name: string): Promise<KeyValueStore> {
   const request = indexedDB.open(name, 2)
   request.addEventListener('upgradeneeded', () => request.result.createObjectStore(KEPT))
-  const db = (await wrap(request)) as unknown as IDBPDatabase
+  const db = (await wrap(request)) as unknown as IDBPDatabase<Schema>
   // Another tab wants to delete the database or open a newer one: let it.
   db.addEventListener('versionchange', () => db.close())
 
-  const read = () => db.transaction(KEPT).store
   // Durability is relaxed, as browsers have it by default: when a write completes it has left this process for the
   // browser's, which survives the end of both; it only does not wait for the disk, as a loss of power would need.
-  const write = () => db.transaction(KEPT, 'readwrite')
+  const writing = () => db.transaction(KEPT, 'readwrite')
 
   return {
-    put(pairs) {
-      const tx = write()
-      const steps = pairs.map(([key, value]) =>
-        value === undefined ? tx.store.delete(key) : tx.store.put(value, key),
-      )
-      // Committing at once spares a round trip that a page being closed does not live to see.
-      tx.commit()
-      return Promise.all([...steps, tx.done])
-    },
-    all: (prefix) => read().getAll(IDBKeyRange.bound(prefix, `${prefix}~`)),
-    get: (key) => read().get(key),
-    async update(key, change) {
-      const tx = write()
-      const value = change(await tx.store.get(key))
-      await Promise.all([tx.store.put(value, key), tx.done])
-      return value
-    },
-    clear() {
-      const tx = write()
-      return Promise.all([tx.store.clear(), tx.done])
+    put: (pairs) => write(writing(), pairs),
+    async update(change) {
+      const tx = writing()
+      const { store } = tx
+      const [keys, values] = await Promise.all([store.getAllKeys() as Promise<string[]>, store.getAll()])
+      return write(tx, change(new Map(keys.map((key, at) => [key, values[at]]))))
     },
     close: () => db.close(),
   }

@@ -6,12 +6,10 @@ import type { Spill } from './spill.ts'
 export interface Kept {
   /** Starts writing before it returns. Never rejects. */
   _put(pairs: readonly Pair[]): Promise<void>
-  _all(prefix: string): Promise<unknown[]>
-  _get(key: string): Promise<unknown>
-  _update(key: string, change: (kept: unknown) => unknown): Promise<unknown>
+  /** As the database's own. Never rejects. */
+  _update(change: (all: Map<string, unknown>) => readonly Pair[]): Promise<void>
   /** Where other pages have left something in `localStorage`. */
   _others(): readonly string[]
-  _clear(): Promise<void>
   _close(): void
 }
 
@@ -33,6 +31,7 @@ export function createKept(
   let database: KeyValueStore | undefined
   let opening: Promise<void> | undefined
   let opened = !open
+  let refused = false
 
   async function start(): Promise<void> {
     try {
@@ -50,6 +49,7 @@ export function createKept(
     try {
       return database && [await work(database)]
     } catch (cause) {
+      refused = true
       report('STORAGE_FAILED', 'memory instead', { cause })
       return undefined
     }
@@ -59,41 +59,50 @@ export function createKept(
     if (allowed()) spill?._keep(over)
   }
 
+  /** @param held - what was over the database when it was asked: what has come since is written after the answer */
+  const merge = (
+    all: Map<string, unknown>,
+    held: ReadonlyMap<string, unknown> = over,
+  ): Map<string, unknown> => {
+    for (const [key, value] of held)
+      if (over.get(key) === value) {
+        if (value) all.set(key, value)
+        else all.delete(key)
+      }
+    return all
+  }
+
+  const confirm = (pairs: readonly Pair[], done: unknown): void => {
+    for (const [key, value] of pairs) {
+      // Without a database there is nothing that a removal must hide.
+      if (over.get(key) === value && (done || !(value || database))) over.delete(key)
+    }
+    mirror()
+  }
+
   return {
     async _put(pairs) {
       for (const [key, value] of pairs) over.set(key, value)
       mirror()
-      const done = await attempt((store) => store.put(pairs))
-      for (const [key, value] of pairs) {
-        // Without a database there is nothing that a removal must hide.
-        if (over.get(key) === value && (done || !(value || database))) over.delete(key)
+      const marked = refused ? pairs : [...pairs, ...(spill?._mark(pairs) ?? [])]
+      confirm(pairs, await attempt((store) => store.put(marked)))
+    },
+    async _update(change) {
+      let pairs: readonly Pair[] = []
+      const held = new Map(over)
+      const done = await attempt((store) => store.update((all) => (pairs = change(merge(all, held)))))
+      if (!done) {
+        let all = new Map<string, unknown>()
+        await attempt((store) => store.update((found) => ((all = found), [])))
+        pairs = change(merge(all))
       }
-      mirror()
-    },
-    async _all(prefix) {
-      const [values = []] = (await attempt((store) => store.all(prefix))) ?? []
-      const all = new Map(values.map((value) => [prefix + (value as { id: string }).id, value]))
-      for (const [key, value] of over) if (key.startsWith(prefix)) all.set(key, value)
-      return [...all.keys()]
-        .sort()
-        .map((key) => all.get(key))
-        .filter(Boolean)
-    },
-    async _get(key) {
-      const found = await attempt((store) => store.get(key))
-      return found?.[0] ?? over.get(key)
-    },
-    async _update(key, change) {
-      const kept = await attempt((store) => store.update(key, change))
-      if (!kept) over.set(key, change(over.get(key)))
-      return kept ? kept[0] : over.get(key)
+      for (const [key, value] of pairs) {
+        if (done) over.delete(key)
+        else over.set(key, value)
+      }
+      confirm(pairs, done)
     },
     _others: () => (allowed() && spill?._others()) || [],
-    async _clear() {
-      over.clear()
-      mirror()
-      await attempt((store) => store.clear())
-    },
     _close: () => database?.close(),
   }
 }

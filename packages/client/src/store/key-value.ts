@@ -8,11 +8,10 @@ export type Pair = readonly [key: string, value?: unknown]
 export interface KeyValueStore {
   /** Writes all or nothing. Starts before it returns: a page that is being closed runs no further callback. */
   put(pairs: readonly Pair[]): Promise<unknown>
-  /** The values whose keys start with `prefix`. */
-  all(prefix: string): Promise<unknown[]>
-  get(key: string): Promise<unknown>
-  /** Reads and writes in one step; nothing of another tab comes between. Returns what is kept now. */
-  update(key: string, change: (kept: unknown) => unknown): Promise<unknown>
-  clear(): Promise<unknown>
+  /**
+   * Hands everything to `change`, by key, and writes what that returns, in one step: nothing of another tab comes between.
+   * `change` returns at once, and is called again after a refusal.
+   */
+  update(change: (all: Map<string, unknown>) => readonly Pair[]): Promise<unknown>
   close(): void
 }

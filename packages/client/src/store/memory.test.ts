@@ -3,7 +3,7 @@ import { createSignals } from '../emitter.ts'
 import { createKept } from './kept.ts'
 import type { KeyValueStore } from './key-value.ts'
 import { createMemoryStore } from './memory.ts'
-import { STORE_CONTRACT } from './store.contract.ts'
+import { contentOf, STORE_CONTRACT } from './store.contract.ts'
 
 const always = () => true
 const nothing = () => {
@@ -17,10 +17,7 @@ const asStore = (
   const kept = createKept(open, report, always)
   return {
     put: kept._put,
-    all: kept._all,
-    get: kept._get,
     update: kept._update,
-    clear: kept._clear,
     close: kept._close,
   }
 }
@@ -60,9 +57,11 @@ test.each(Object.entries(STORE_CONTRACT))(
     let writes = 0
     const open = async (): Promise<KeyValueStore> => {
       const store = createMemoryStore()
-      const put: KeyValueStore['put'] = (pairs) =>
-        writes++ % 2 === 0 ? Promise.reject(new Error('QuotaExceededError')) : store.put(pairs)
-      return { ...store, put }
+      const refusing =
+        <Args extends unknown[]>(work: (...args: Args) => Promise<unknown>) =>
+        (...args: Args): Promise<unknown> =>
+          writes++ % 2 === 0 ? Promise.reject(new Error('QuotaExceededError')) : work(...args)
+      return { ...store, put: refusing(store.put), update: refusing(store.update) }
     }
     await run(async () => asStore(open, report))
     if (writes > 0) expect(codes).toEqual(['STORAGE_FAILED'])
@@ -79,10 +78,10 @@ test('while nothing may be kept the database is not opened; afterwards it is', a
   }
   const kept = createKept(open, nothing, () => allowed)
   await kept._put([['e:1', { id: '1' }]])
-  expect([opened, await kept._all('e:')]).toEqual([0, [{ id: '1' }]])
+  expect([opened, [...(await contentOf({ update: kept._update }))]]).toEqual([0, [['e:1', { id: '1' }]]])
   allowed = true
   await kept._put([['e:2', { id: '2' }]])
   expect(opened).toBe(1)
-  expect(await database.all('e:')).toEqual([{ id: '2' }])
-  expect(await kept._all('e:')).toEqual([{ id: '1' }, { id: '2' }])
+  expect([...(await contentOf(database)).keys()]).toEqual(['e:2'])
+  expect([...(await contentOf({ update: kept._update })).keys()]).toEqual(['e:2', 'e:1'])
 })

@@ -1,23 +1,17 @@
-import type { KeyValueStore } from './key-value.ts'
+import type { KeyValueStore, Pair } from './key-value.ts'
 
 /** Lives as long as the page: for apps without IndexedDB and for tests. */
 export function createMemoryStore(): KeyValueStore {
   const kept = new Map<string, unknown>()
+  const write = (pairs: readonly Pair[]): void => {
+    for (const [key, value] of pairs) {
+      if (value === undefined) kept.delete(key)
+      else kept.set(key, value)
+    }
+  }
   return {
-    async put(pairs) {
-      for (const [key, value] of pairs) {
-        if (value === undefined) kept.delete(key)
-        else kept.set(key, value)
-      }
-    },
-    all: async (prefix) => [...kept].flatMap(([key, value]) => (key.startsWith(prefix) ? [value] : [])),
-    get: async (key) => kept.get(key),
-    async update(key, change) {
-      const value = change(kept.get(key))
-      kept.set(key, value)
-      return value
-    },
-    clear: async () => kept.clear(),
+    put: async (pairs) => write(pairs),
+    update: async (change) => write(change(new Map(kept))),
     close() {},
   }
 }

@@ -1,9 +1,8 @@
-import type { TrackedEvent } from '@attune/core'
-import { isImpression } from '../batch.ts'
+import { telling, type Batch } from '../batch.ts'
 import { attempt } from './attempt.ts'
 import type { Pair } from './key-value.ts'
 
-/** So many of the newest are kept: a page whose database is refused must not write a megabyte with each click. */
+/** So many of the newest events are kept, of those that are not impressions: a page whose database is refused must not write a megabyte with each click. */
 const MAX_SPILLED = 100
 
 /**
@@ -17,7 +16,15 @@ export interface Spill {
   _keep(pairs: Iterable<Pair>): void
   /** Keys of pages that have something there, this one aside. */
   _others(): string[]
+  /**
+   * To be written with `pairs`, in the same transaction: up to which id this page has written. A browser that is killed
+   * may bring back what was in `localStorage` a minute before, when all of it had been stored long since.
+   */
+  _mark(pairs: readonly Pair[]): readonly Pair[]
 }
+
+/** Pages whose marks are kept. */
+export const MAX_MARKS = 100
 
 function keysOf(prefix: string): string[] {
   let keys: string[] = []
@@ -35,12 +42,17 @@ export function createSpill(prefix: string, page: string, now: () => number): Sp
   return {
     _keep: (pairs) =>
       attempt(() => {
-        const spilled = [...pairs]
-          .filter(([key, value]) => value && /^[be]:/.test(key) && !isImpression(value as TrackedEvent))
-          .slice(-MAX_SPILLED)
+        let room = MAX_SPILLED
+        const spilled = [...pairs].reverse().flatMap(([key, value]) => {
+          if (!value || !key.startsWith('b:')) return []
+          const { id, events } = value as Batch
+          const told = telling(events)
+          return told[0] && (room -= told.length) >= 0 ? [{ id, events: told }] : []
+        })
         if (spilled[0]) localStorage[own] = JSON.stringify([now(), spilled])
         else delete localStorage[own]
       }),
     _others: () => keysOf(prefix).filter((key) => key !== own),
+    _mark: (pairs) => [[`w:${page}`, pairs.at(-1)?.[0].slice(2)]],
   }
 }
