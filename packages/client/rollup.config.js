@@ -38,12 +38,14 @@ function shortNames() {
 
 /**
  * What of idb nothing here uses, and a bundler has to keep: shortcuts and iterators that it adds when it is loaded,
- * cursors, indexes, and proxies that can be asked and assigned. What is left is idb as it is.
+ * cursors, indexes, proxies that can be asked and assigned, and taking listeners off what has ended and is not used again.
  */
 const UNUSED_OF_IDB = [
   [/^replaceTraps\(/gm, '/* @__PURE__ */ replaceTraps('],
   [/^ {12}IDB(?:Index|Cursor),\n/gm, ''],
   [/^ {4}if \(getCursorAdvanceMethods\(\)\.includes\(func\)\) \{[^]*?^ {4}\}\n/m, ''],
+  [/^ *const unlisten = \(\) => \{[^]*?^ *\};\n/gm, ''],
+  [/^ *unlisten\(\);\n/gm, ''],
   [/^ {4}set\(target, prop, value\) \{[^]*?^ {4}\},\n {4}has\(target, prop\) \{[^]*?^ {4}\},\n/m, ''],
 ]
 const plainIdb = {
@@ -56,6 +58,19 @@ const plainIdb = {
       plain = plain.replace(unused, used)
     }
     return { code: plain, map: null }
+  },
+}
+
+/** One file has no use for modules that are loaded when they are needed, and what they are wrapped in costs bytes. */
+const allAtOnce = {
+  name: 'all-at-once',
+  transform(code, id) {
+    const imports = []
+    const at = code.replace(/\(await import\("(\.[^"]+)"\)\)\.(\w+)/g, (_, file, name) => {
+      imports.push(`import { ${name} as loaded_${name} } from ${JSON.stringify(file)};`)
+      return `loaded_${name}`
+    })
+    return imports.length === 0 ? null : { code: imports.join('') + at, map: null }
   },
 }
 
@@ -120,7 +135,7 @@ export default [
   },
   ...SCRIPTS.map(([file, input]) => ({
     input,
-    plugins: [...plugins, terser(smallest)],
+    plugins: [...plugins, allAtOnce, terser(smallest)],
     output: { file, format: 'iife', sourcemap: true, inlineDynamicImports: true },
     onwarn: warn,
   })),

@@ -24,9 +24,8 @@ export const MAX_RETRY_AFTER_MS = 600_000
 
 /** `Retry-After`: seconds, or a date. 0 where there is none or it is not understood. */
 export function parseRetryAfter(header: string | null, now: number): number {
-  const seconds = Number(header)
-  const ms = seconds >= 0 ? seconds * 1_000 : Date.parse(header ?? '') - now
-  return Math.min(Math.max(ms || 0, 0), MAX_RETRY_AFTER_MS)
+  const ms = Number(header) * 1_000 || Date.parse(header ?? '') - now || 0
+  return Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS)
 }
 
 /**

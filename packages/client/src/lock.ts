@@ -17,8 +17,7 @@ export function createLock(name: string, kept: Kept, owner: string, now: () => n
       await navigator.locks.request(name, { signal }, work)
     } catch (cause) {
       if (signal.aborted) throw cause
-      const { createLease } = await import('./lease.ts')
-      await createLease(kept, owner, now)(work, signal)
+      await (await import('./lease.ts')).createLease(kept, owner, now)(work, signal)
     }
   }
 }

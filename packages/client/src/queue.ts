@@ -27,8 +27,6 @@ export interface Queue {
   _add(events: readonly TrackedEvent[], alone: boolean): boolean
   /** This tab's newest batch; nothing is added to it any more. */
   _take(): Batch | undefined
-  /** Settles when what this tab has added is kept. */
-  _written(): Promise<void> | undefined
   /** Oldest batch. Facts are read with it. */
   _next(): Promise<Batch | undefined>
   /** The batch needs no further try; what that changes in the facts is written with it. */
@@ -44,7 +42,6 @@ export function createQueue(
   now: () => number,
 ): Queue {
   let own: Batch | undefined
-  let written: Promise<void> | undefined
   let recover: typeof import('./recover.ts').recover | undefined
 
   return {
@@ -54,7 +51,7 @@ export function createQueue(
       while (rest[0]) {
         const pairs: Pair[] = own ? [[`b:${own.id}`]] : []
         own = { id: makeId(), events: rest.slice(0, batchLength(rest)) }
-        written = kept._put([...pairs, [`b:${own.id}`, own]])
+        void kept._put([...pairs, [`b:${own.id}`, own]])
         rest = rest.slice(own.events.length)
         if (!rest[0] && alone) return whole
         own = undefined
@@ -67,7 +64,6 @@ export function createQueue(
       own = undefined
       return batch
     },
-    _written: () => written,
     async _next() {
       let batch: Batch | undefined
       let surplus = 0

@@ -5,9 +5,6 @@ import type { Pair } from './store/key-value.ts'
 /** Writing to the database takes milliseconds: what is older was left by a page that is gone. */
 export const ABANDONED_AFTER_MS = 3_000
 
-/** Batches this page has taken over: they stay in `localStorage` until their own page has been gone for a while. */
-const known = new Set<string>()
-
 /**
  * Takes over what pages left in `localStorage` that ended before the database confirmed it. To be called by one tab at a
  * time. Few pages ever load this.
@@ -25,7 +22,6 @@ export function recover(
 ): () => void {
   /** What each page left, as it was read. */
   const read = new Map<string, string>()
-  const adopted: string[] = []
   const change = (key: string, value?: unknown): void => {
     pairs.push([key, value])
     if (value) all.set(key, value)
@@ -38,11 +34,10 @@ export function recover(
       const [at, left] = JSON.parse(text) as [number, Batch[]]
       // A clock that was put back must not keep them for ever.
       if (Math.abs(now - at) >= ABANDONED_AFTER_MS) read.set(key, text)
-      for (const { id, events } of left.reverse()) {
+      for (const { id, events } of left) {
         const name = `b:${id}`
         // This one and what it was made of had been written.
-        if (known.has(name) || id <= `${all.get(`w:${key.split(':').at(-1)}`) ?? ''}`) continue
-        adopted.push(name)
+        if (id <= `${all.get(`w:${key.split(':').at(-1)}`) ?? ''}`) continue
         const ids = new Set(events.map((event) => event.id))
         // It stands in place of what its page had written before.
         for (const [other, value] of all)
@@ -55,7 +50,6 @@ export function recover(
     }
   }
   return () => {
-    for (const name of adopted) known.add(name)
     // Not before: this page may end, too. A page that was only slow has written something newer, which stays.
     for (const [key, text] of read) {
       try {

@@ -144,13 +144,7 @@ export function createSender(
 
   /** What is to be sent next; looks into the store where that may hold something else. */
   async function find(): Promise<Batch | undefined> {
-    const own = clean && queue._take()
-    if (own) {
-      // Sent only when it is kept.
-      await queue._written()
-      return own
-    }
-    if (clean) return undefined
+    if (clean) return queue._take()
     clean = !!firm
     const found = await queue._next()
     if (found) clean = false
@@ -215,11 +209,8 @@ export function createSender(
     if (sending) return
     if (!wanted()) {
       yields()
-      const done = release
+      release?.()
       release = undefined
-      // What this tab has written is there when another looks. A page that is frozen must not keep it.
-      if (away) done?.()
-      else void Promise.resolve(queue._written()).then(done)
     } else if (waiting) {
       if (waitMs() <= 0) void (release ? work : nudge)()
     } else {

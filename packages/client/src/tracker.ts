@@ -154,7 +154,7 @@ export function assembleTracker({
     sender._forget()
     sequence._renew()
     emit('forgotten', undefined)
-    void facts._read()
+    facts._note(new Map())
   }
   const channel = createTabChannel(name, (message) => {
     if (message.type === 'stored') {
@@ -208,8 +208,6 @@ export function assembleTracker({
   function start(): void {
     if (!page) return
     if (allowed()) {
-      // A page left in its first moments needs them in memory.
-      void facts._read()
       // What earlier pages left behind, and then what they had no time to write down.
       sender._look()
       setTimeout(sender._look, LOOK_AGAIN_AFTER_MS)

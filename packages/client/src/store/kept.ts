@@ -33,51 +33,40 @@ export function createKept(
   let opened = !open
   let refused = false
 
-  async function start(): Promise<void> {
+  /** Runs synchronously once open, so that a write made in a closing page has begun. Returns whether it was done. */
+  async function attempt(work: (store: KeyValueStore) => Promise<unknown>): Promise<unknown> {
+    if (!allowed()) return false
+    if (!opened)
+      await (opening ??= (async () => {
+        try {
+          database = await open?.()
+        } catch (cause) {
+          report('STORAGE_UNAVAILABLE', 'memory only', { cause })
+        }
+        opened = true
+      })())
     try {
-      database = await open?.()
-    } catch (cause) {
-      report('STORAGE_UNAVAILABLE', 'memory only', { cause })
-    }
-    opened = true
-  }
-
-  /** Runs synchronously once open, so that a write made in a closing page has begun. */
-  async function attempt<T>(work: (store: KeyValueStore) => Promise<T>): Promise<[T] | undefined> {
-    if (!allowed()) return undefined
-    if (!opened) await (opening ??= start())
-    try {
-      return database && [await work(database)]
+      if (database) {
+        await work(database)
+        return true
+      }
     } catch (cause) {
       refused = true
       report('STORAGE_FAILED', 'memory instead', { cause })
-      return undefined
     }
+    return false
   }
 
   const mirror = (): void => {
     if (allowed()) spill?._keep(over)
   }
 
-  /** @param held - what was over the database when it was asked: what has come since is written after the answer */
-  const merge = (
-    all: Map<string, unknown>,
-    held: ReadonlyMap<string, unknown> = over,
-  ): Map<string, unknown> => {
-    for (const [key, value] of held)
-      if (over.get(key) === value) {
-        if (value) all.set(key, value)
-        else all.delete(key)
-      }
-    return all
-  }
-
-  const confirm = (pairs: readonly Pair[], done: unknown): void => {
-    for (const [key, value] of pairs) {
-      // Without a database there is nothing that a removal must hide.
-      if (over.get(key) === value && (done || !(value || database))) over.delete(key)
+  const merge = (all: Map<string, unknown>): Map<string, unknown> => {
+    for (const [key, value] of over) {
+      if (value) all.set(key, value)
+      else all.delete(key)
     }
-    mirror()
+    return all
   }
 
   return {
@@ -85,12 +74,13 @@ export function createKept(
       for (const [key, value] of pairs) over.set(key, value)
       mirror()
       const marked = refused ? pairs : [...pairs, ...(spill?._mark(pairs) ?? [])]
-      confirm(pairs, await attempt((store) => store.put(marked)))
+      if (await attempt((store) => store.put(marked)))
+        for (const [key, value] of pairs) if (over.get(key) === value) over.delete(key)
+      mirror()
     },
     async _update(change) {
       let pairs: readonly Pair[] = []
-      const held = new Map(over)
-      const done = await attempt((store) => store.update((all) => (pairs = change(merge(all, held)))))
+      const done = await attempt((store) => store.update((all) => (pairs = change(merge(all)))))
       if (!done) {
         let all = new Map<string, unknown>()
         await attempt((store) => store.update((found) => ((all = found), [])))
@@ -100,7 +90,7 @@ export function createKept(
         if (done) over.delete(key)
         else over.set(key, value)
       }
-      confirm(pairs, done)
+      mirror()
     },
     _others: () => (allowed() && spill?._others()) || [],
     _close: () => database?.close(),

@@ -2,7 +2,7 @@ import { telling, type Batch } from '../batch.ts'
 import { attempt } from './attempt.ts'
 import type { Pair } from './key-value.ts'
 
-/** So many of the newest events are kept, of those that are not impressions: a page whose database is refused must not write a megabyte with each click. */
+/** So many of the newest batches are kept, without their impressions: a page whose database is refused must not write a megabyte with each click. */
 const MAX_SPILLED = 100
 
 /**
@@ -42,13 +42,13 @@ export function createSpill(prefix: string, page: string, now: () => number): Sp
   return {
     _keep: (pairs) =>
       attempt(() => {
-        let room = MAX_SPILLED
-        const spilled = [...pairs].reverse().flatMap(([key, value]) => {
-          if (!value || !key.startsWith('b:')) return []
-          const { id, events } = value as Batch
-          const told = telling(events)
-          return told[0] && (room -= told.length) >= 0 ? [{ id, events: told }] : []
-        })
+        const spilled = [...pairs]
+          .flatMap(([, value]) => {
+            const { id, events = [] } = (value ?? {}) as Partial<Batch>
+            const told = telling(events)
+            return told[0] ? [{ id, events: told }] : []
+          })
+          .slice(-MAX_SPILLED)
         if (spilled[0]) localStorage[own] = JSON.stringify([now(), spilled])
         else delete localStorage[own]
       }),
