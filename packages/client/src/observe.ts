@@ -72,11 +72,18 @@ export function observe(
   // A card that leaves the page leaves the view, and is told as that.
   const views = new IntersectionObserver(
     guard((entries: IntersectionObserverEntry[]) => {
-      for (const { target, isIntersecting, intersectionRatio, intersectionRect, rootBounds } of entries) {
+      for (const {
+        target,
+        time,
+        isIntersecting,
+        intersectionRatio,
+        intersectionRect,
+        rootBounds,
+      } of entries) {
         // A card taller than the window is seen when it fills half of that.
         const fills = rootBounds && intersectionRect.height >= rootBounds.height * SEEN_SHARE
         if (!isIntersecting || (intersectionRatio < SEEN_SHARE && !fills)) inView.delete(target)
-        else if (!inView.has(target)) inView.set(target, performance.now())
+        else if (!inView.has(target)) inView.set(target, time)
       }
       setTimeout(report, SEEN_FOR_MS + 20)
     }),

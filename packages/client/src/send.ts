@@ -67,8 +67,8 @@ export function createSender(
   let failures = 0
   /** Nothing is to be started any more, until the page comes back. */
   let away = false
-  /** The last look into the store found nothing, and nobody else may send: what has come since is all that waits. */
-  let clean = false
+  /** 2: the last look into the store found nothing, and nobody else may send: what has come since is all that waits. 1: being looked. */
+  let clean = 0
   let firm: unknown
   /** By `elapsed`. */
   let sentAt = -SEND_AGAIN_AFTER_MS
@@ -87,7 +87,7 @@ export function createSender(
   }
 
   function pause(askedMs = 0): false {
-    clean = false
+    clean = 0
     failures++
     due = notBefore = elapsed() + (askedMs ? askedMs + random() * 1_000 : backoff(failures, random))
     return false
@@ -109,7 +109,7 @@ export function createSender(
     }
     const verdict =
       body.code && (await (await import('./refused.ts')).refused(parts, batch, body, failures, acknowledge))
-    clean = false
+    clean = 0
     if (verdict === true) {
       failures++
       return true
@@ -144,10 +144,10 @@ export function createSender(
 
   /** What is to be sent next; looks into the store where that may hold something else. */
   async function find(): Promise<Batch | undefined> {
-    if (clean) return queue._take()
-    clean = !!firm
+    if (clean > 1) return queue._take()
+    clean = firm ? 1 : 0
     const found = await queue._next()
-    if (found) clean = false
+    clean = found ? 0 : clean * 2
     return found
   }
 
@@ -180,7 +180,7 @@ export function createSender(
 
   /** From now on others may send. What this tab has waits in the store. */
   const yields = (): void => {
-    clean = false
+    clean = 0
     queue._take()
   }
 
@@ -242,14 +242,13 @@ export function createSender(
     arm()
   }
   function look(): void {
-    clean = false
+    clean = 0
     wake(0)
   }
 
   return {
     _add(events, afterMs) {
-      const whole = queue._add(events, !!release && !!firm)
-      clean &&= whole
+      if (!queue._add(events, !!release && !!firm)) clean = 0
       wake(Math.max(afterMs, sentAt + SEND_AGAIN_AFTER_MS - elapsed()))
     },
     _look: look,
@@ -263,7 +262,7 @@ export function createSender(
       look()
     },
     _leaving(forGood) {
-      const handle = release && clean && !flight && allowed() && facts._known().visitor
+      const handle = release && clean > 1 && !flight && allowed() && facts._known().visitor
       const batch = handle ? queue._take() : undefined
       if (batch && handle) void deliver(batch, handle, true)
       if (due < Infinity) {

@@ -189,7 +189,7 @@ export function assembleTracker({
     })
     observations.forEach((observation) => keep(observation))
     for (const event of events) emit('seen', { event })
-    if (events.length === 0 || consent === 'denied') return undefined
+    if (!events[0] || consent === 'denied') return undefined
     sender._add(events, telling(events)[0] ? SEND_ACTIONS_AFTER_MS : SEND_IMPRESSIONS_AFTER_MS)
     for (const event of events) emit('queued', { event })
     return events.at(-1)?.id

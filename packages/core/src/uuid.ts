@@ -11,15 +11,9 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
  */
 export function uuidv7(now: number, random: Random): string {
   const time = Math.max(0, Math.floor(now)).toString(16).padStart(12, '0')
-  const variant = Math.floor(8 + random() * 4).toString(16)
-  const node = randomDigits(random, 6) + randomDigits(random, 6)
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomDigits(random, 3)}-${variant}${randomDigits(random, 3)}-${node}`
-}
-
-/** Hexadecimal digits, at most 6: a number that small is one machine word. */
-function randomDigits(random: Random, digits: number): string {
-  const above = 1 << (4 * digits)
-  return (above + Math.floor(random() * above)).toString(16).slice(1)
+  return `${time.slice(0, 8)}-${time.slice(8)}-7xxx-yxxx-xxxxxxxxxxxx`.replace(/[xy]/g, (digit) =>
+    Math.floor(digit === 'x' ? random() * 16 : 8 + random() * 4).toString(16),
+  )
 }
 
 /** Whether `text` is a UUID of any version, in the usual notation. */

@@ -31,7 +31,8 @@ export function createKept(
   let database: KeyValueStore | undefined
   let opening: Promise<void> | undefined
   let opened = !open
-  let refused = false
+  /** What has been refused comes later than what is written after it. */
+  let mark = spill?._mark
 
   /** Runs synchronously once open, so that a write made in a closing page has begun. Returns whether it was done. */
   async function attempt(work: (store: KeyValueStore) => Promise<unknown>): Promise<unknown> {
@@ -51,7 +52,7 @@ export function createKept(
         return true
       }
     } catch (cause) {
-      refused = true
+      mark = undefined
       report('STORAGE_FAILED', 'memory instead', { cause })
     }
     return false
@@ -73,7 +74,7 @@ export function createKept(
     async _put(pairs) {
       for (const [key, value] of pairs) over.set(key, value)
       mirror()
-      const marked = refused ? pairs : [...pairs, ...(spill?._mark(pairs) ?? [])]
+      const marked: readonly Pair[] = mark ? [...pairs, [mark, pairs.at(-1)?.[0].slice(2)]] : pairs
       if (await attempt((store) => store.put(marked)))
         for (const [key, value] of pairs) if (over.get(key) === value) over.delete(key)
       mirror()

@@ -17,10 +17,10 @@ export interface Spill {
   /** Keys of pages that have something there, this one aside. */
   _others(): string[]
   /**
-   * To be written with `pairs`, in the same transaction: up to which id this page has written. A browser that is killed
-   * may bring back what was in `localStorage` a minute before, when all of it had been stored long since.
+   * Key for the id up to which this page has written, to be put in the same transaction. A browser that is killed may bring
+   * back what was in `localStorage` a minute before, when all of it had been stored long since.
    */
-  _mark(pairs: readonly Pair[]): readonly Pair[]
+  readonly _mark: string
 }
 
 /** Pages whose marks are kept. */
@@ -53,6 +53,6 @@ export function createSpill(prefix: string, page: string, now: () => number): Sp
         else delete localStorage[own]
       }),
     _others: () => keysOf(prefix).filter((key) => key !== own),
-    _mark: (pairs) => [[`w:${page}`, pairs.at(-1)?.[0].slice(2)]],
+    _mark: `w:${page}`,
   }
 }
