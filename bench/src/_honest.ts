@@ -56,7 +56,10 @@ export async function newVisitor(url: string, siteKey: string): Promise<string> 
   return ((await response.json()) as VisitorResponse).visitor
 }
 
-/** Visitors who look at lists and click, each at its own pace whatever the answers take. */
+/**
+ * Visitors who look at lists and click, each at its own pace whatever the answers take, for so many seconds and for as long
+ * as something else goes on.
+ */
 export async function browse(
   url: string,
   siteKey: string,
@@ -64,13 +67,19 @@ export async function browse(
   visitors: readonly string[],
   post: Post,
   seconds: number,
+  meanwhile: Promise<unknown> = Promise.resolve(),
 ): Promise<Answered[]> {
   const end = performance.now() + seconds * 1_000
+  const over = new AbortController()
+  const settled = (): void => {
+    over.abort()
+  }
+  meanwhile.then(settled, settled)
   const answers = await Promise.all(
     visitors.map(async (visitor, index) => {
       const own: Answered[] = []
       await sleep((index * PAUSE_MS) / visitors.length)
-      for (let step = 0; performance.now() < end; step++) {
+      for (let step = 0; !over.signal.aborted || performance.now() < end; step++) {
         const click = { id: randomUUID(), kind: 'click', item: `item-${step % items}`, at: Date.now() }
         const [path, body] =
           step % 4 === 3
