@@ -144,15 +144,12 @@ export class WasmScanner implements Scanner {
   /** The reference is a power of two, so that it seldom has to move; when it does, all rows do. */
   #narrowFrom(row: number, scales: Float32Array): void {
     let largest = 0
-    for (const scale of scales) largest = Math.max(largest, Math.abs(scale))
-    if (largest <= this.#reference) {
-      for (const [index, scale] of scales.entries())
-        this.#narrow[row + index] = Math.ceil((scale / this.#reference) * MAX_INT16)
-      return
-    }
-    this.#reference = 2 ** Math.ceil(Math.log2(largest))
-    for (const [index, scale] of this.#scales.entries())
-      this.#narrow[index] = Math.ceil((scale / this.#reference) * MAX_INT16)
+    for (let index = 0; index < scales.length; index++) largest = Math.max(largest, Math.abs(scales[index]!))
+    const moves = largest > this.#reference
+    if (moves) this.#reference = 2 ** Math.ceil(Math.log2(largest))
+    const to = moves ? this.#capacity : row + scales.length
+    const factor = this.#reference === 0 ? 0 : MAX_INT16 / this.#reference
+    for (let at = moves ? 0 : row; at < to; at++) this.#narrow[at] = Math.ceil(this.#scales[at]! * factor)
   }
 
   scan(query: Float32Array, count: number, k: number, mask?: Uint8Array): ScanResult {
