@@ -140,6 +140,9 @@ function tellBridge(metric: Metric, bridge: Bridge, counters: StatusCounters, re
     ['', counters.renewals],
   ])
   metric('attune_items', 'gauge', 'Items of the model', [['', model.items]])
+  metric('attune_pairs', 'gauge', 'Pairs counted on top of the base, which memory grows with', [
+    ['', model.pairs],
+  ])
   metric('attune_open_visitors', 'gauge', 'Visitors whose visits are in memory', [['', model.openVisitors]])
   metric(
     'attune_edge_state',
