@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -96,4 +96,26 @@ test('an edge that ends writes what it has shown, without waiting for the half s
     .item(answer.body.decision, `shop:${visitor.slice(0, 22)}`)
     .read()
   expect(resource).toMatchObject({ decisions: [{ id: answer.body.decision }] })
+})
+
+test('an address that may ask two requests at once has two connections open, behind a proxy as many as it likes', async () => {
+  const { cosmos, signer } = world
+  const options = edgeOptions({ endpoint: cosmos.endpoint, key: cosmos.key }, signer)
+  for (const trustProxy of [false, true]) {
+    const edge = await startNodeEdge({
+      ...options,
+      trustProxy,
+      limits: { address: { perSecond: 9, burst: 2 } },
+    })
+    const sockets = Array.from({ length: 3 }, () => connect(Number(new URL(edge.url).port), '127.0.0.1'))
+    const heard = sockets.map(async (socket) => {
+      socket.on('error', () => undefined)
+      socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')
+      const ended = once(socket, 'close').then(() => false)
+      return Promise.race([once(socket, 'data').then(() => true), ended]).catch(() => false)
+    })
+    expect((await Promise.all(heard)).filter(Boolean)).toHaveLength(trustProxy ? 3 : 2)
+    for (const socket of sockets) socket.destroy()
+    await edge.close()
+  }
 })
