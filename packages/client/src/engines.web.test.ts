@@ -17,12 +17,12 @@ describe.each(Object.entries(ENGINES))('%s', (name, find) => {
     let engine: Engine
     let server: WireServer
     let script: string
-    let backScript: string
+    const addOns = new Map<string, string>()
     const tabs: Tab[] = []
 
     beforeAll(async () => {
       script = await bundleScript()
-      backScript = await bundleScript('back.iife.ts')
+      for (const part of ['back', 'debug', 'dwell']) addOns.set(part, await bundleScript(`${part}.iife.ts`))
       if (start) engine = await start()
     }, 120_000)
     afterAll(() => engine?.close())
@@ -50,7 +50,12 @@ describe.each(Object.entries(ENGINES))('%s', (name, find) => {
           '<ul data-attune-slot="order" data-attune-rank><li data-attune-item="a">a</li><li data-attune-item="b">b</li></ul><ul data-attune-slot="filled" data-attune-k="2"><template><li>{id}</li></template></ul>',
         ),
       )
-      server.files.set('/attune-back.js', { type: 'text/javascript', text: backScript })
+      for (const [part, text] of addOns)
+        server.files.set(`/attune-${part}.js`, { type: 'text/javascript', text })
+      server.files.set(
+        '/item',
+        page('<h1 data-attune-view="pot">pot</h1><script async src="/attune-dwell.js"></script>'),
+      )
       const shelf = page(
         `<ul data-attune-slot="shelf" data-attune-rank>${[...'abcd'].map((id) => `<li data-attune-item="${id}">${id}</li>`).join('')}</ul><a href="/other">other</a>`,
       )
@@ -217,6 +222,25 @@ describe.each(Object.entries(ENGINES))('%s', (name, find) => {
       expect([answers, await tab.evaluate('return problems')]).toEqual([2, []])
       await tab.evaluate(`await attune.refresh()`)
       expect(await shown()).toBe('bdca')
+    })
+
+    test('the debug panel opens and Escape closes it; how long a page was looked at is told when it is left', async () => {
+      const tab = await open('/item?attune-debug')
+      const panel = () =>
+        tab.evaluate(
+          `return document.querySelector('attune-debug')?.shadowRoot.textContent.includes('granted')`,
+        )
+      await expect.poll(panel, PATIENCE).toBe(true)
+      await tab.evaluate(
+        `document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))`,
+      )
+      expect(await tab.evaluate(`return document.querySelectorAll('attune-debug').length`)).toBe(0)
+      await tab.evaluate('await new Promise((resolve) => setTimeout(resolve, 1200))')
+      await tab.goto(`${server.origin}/other`)
+      const told = () =>
+        server.events().flatMap(({ kind, item }) => (kind === 'impression' ? [] : [`${kind} ${item}`]))
+      await expect.poll(told, PATIENCE).toEqual(['view pot', 'custom:dwell pot'])
+      expect(server.events().find(({ kind }) => kind === 'custom:dwell')?.value).toBeGreaterThan(1.1)
     })
 
     test('two tabs: one sends at a time, one visitor, each click once, numbered per tab, none missing', async () => {
