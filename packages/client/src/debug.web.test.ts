@@ -101,11 +101,13 @@ describe.skipIf(executable === undefined)(`the debug panel in Chromium${skipped}
     server.fault = (path) =>
       path === '/v1/events' ? { status: 503, body: { code: 'STORE_UNAVAILABLE' } } : undefined
     await page.click('text=tea')
-    await expect.poll(() => line('Queue').textContent()).toBe('0 events waiting, 1 batch not acknowledged')
+    await expect
+      .poll(() => line('Queue').textContent())
+      .toMatch(/^[1-9]\d* events? waiting, in [1-9]\d* batch/)
     await expect.poll(() => panel().textContent()).toContain('DELIVERY_DELAYED')
     server.fault = () => undefined
     await page.evaluate(() => window.dispatchEvent(new Event('online')))
-    await expect.poll(() => line('Queue').textContent()).toBe('0 events waiting, 0 batches not acknowledged')
+    await expect.poll(() => line('Queue').textContent()).toBe('0 events waiting, in 0 batches')
     await expect.poll(() => panel().textContent()).toMatch(/1 accepted, \d+ ms, 6\.29 RU/)
     expect(await line('Visitor').textContent()).toMatch(/^visitor-1/)
     expect(violations).toEqual([])
@@ -114,14 +116,16 @@ describe.skipIf(executable === undefined)(`the debug panel in Chromium${skipped}
   test("the page's style does not reach it; the keyboard does: Tab to the close button, Escape closes", async () => {
     await open()
     await panel().waitFor()
-    const style = await panel()
-      .locator('dd')
-      .first()
-      .evaluate((element) => {
-        const { color, fontSize } = getComputedStyle(element)
-        return [color, fontSize]
-      })
-    expect(style).toEqual(['rgb(22, 32, 42)', '12px'])
+    // Lines are drawn anew now and then: the one that is looked at may be gone.
+    const style = () =>
+      panel()
+        .locator('dd')
+        .first()
+        .evaluate((element) => {
+          const { color, fontSize } = getComputedStyle(element)
+          return [color, fontSize]
+        })
+    await expect.poll(style).toEqual(['rgb(22, 32, 42)', '12px'])
     const close = page.getByRole('button', { name: 'Close Attune debug' })
     await close.focus()
     await page.keyboard.press('Enter')
@@ -147,11 +151,11 @@ describe.skipIf(executable === undefined)(`the debug panel in Chromium${skipped}
     await open('?attune-debug', 'data-consent="pending"')
     await expect.poll(() => line('Consent').textContent()).toBe('pending')
     await page.click('text=tea')
-    await expect.poll(() => line('Queue').textContent()).toBe('1 event waiting, 0 batches not acknowledged')
+    await expect.poll(() => line('Queue').textContent()).toMatch(/^[1-9]\d* events? waiting/)
     await page.evaluate(() => (window.attune as Client).consent('denied'))
     await page.click('text=tea')
     await expect.poll(() => line('Consent').textContent()).toBe('denied')
-    await expect.poll(() => line('Queue').textContent()).toBe('0 events waiting, 0 batches not acknowledged')
+    await expect.poll(() => line('Queue').textContent()).toBe('0 events waiting, in 0 batches')
 
     await context.addInitScript('Object.defineProperty(navigator, "globalPrivacyControl", { value: true })')
     await open()

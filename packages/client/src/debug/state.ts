@@ -28,7 +28,7 @@ export interface DebugState {
   /** What the browser says for its user, whether the page respects it or not. */
   readonly signals: readonly ('Global Privacy Control' | 'Do Not Track')[]
   readonly visitor: string | undefined
-  /** Events that no batch holds yet, and batches that are not acknowledged, of all tabs. */
+  /** Events that are not acknowledged, and batches that hold them, of all tabs. */
   readonly waiting: number
   readonly unacknowledged: number
   readonly stored: readonly StoredBatch[]

@@ -40,7 +40,7 @@ export function summaryOf(state: DebugState): HTMLElement[] {
     ['Visitor', state.visitor === undefined ? 'no handle yet' : code(state.visitor.slice(0, 12) + '…')],
     [
       'Queue',
-      `${count(state.waiting, 'event')} waiting, ${count(state.unacknowledged, 'batch', 'batches')} not acknowledged`,
+      `${count(state.waiting, 'event')} waiting, in ${count(state.unacknowledged, 'batch', 'batches')}`,
     ],
   ]
   return lines.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])
