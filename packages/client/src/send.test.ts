@@ -55,12 +55,15 @@ function tab(store: KeyValueStore, prefix: string) {
 function held(inner: KeyValueStore) {
   let free: () => void = () => {}
   let gate: Promise<void> | undefined
+  let waiting = 0
   return {
+    waiting: () => waiting,
     hold: () => (gate = new Promise((resolve) => (free = resolve))),
     free: () => free(),
     store: {
       ...inner,
       async update(change: (all: Map<string, unknown>) => [string, unknown?][]) {
+        if (gate) waiting++
         await gate
         return inner.update(change)
       },
@@ -70,7 +73,7 @@ function held(inner: KeyValueStore) {
 
 test('a page that goes away while it is looking what waits does not send its own click before older ones (they came out of order)', async () => {
   const inner = createMemoryStore()
-  const { store, hold, free } = held(inner)
+  const { store, hold, free, waiting } = held(inner)
   const { sender, sent } = tab(store, 'b')
   sender._add([click(0)], 0)
   await vi.waitFor(() => expect(sent).toHaveLength(1))
@@ -78,6 +81,7 @@ test('a page that goes away while it is looking what waits does not send its own
   await inner.put([['b:a9', older]])
   hold()
   sender._look()
+  await vi.waitFor(() => expect(waiting()).toBe(1))
   sender._add([click(2)], 50)
   sender._leaving(true)
   await new Promise((resolve) => setTimeout(resolve, 20))
