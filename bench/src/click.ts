@@ -90,13 +90,13 @@ async function measure(
     }
     // Until impressions of what is in view are told, and the first click has opened what it opens.
     await sleep(1_000)
-    await page.evaluate(ACTIONS[action].replace('N', '0'))
+    await page.evaluate(ACTIONS[action].replace(/\bN\b/, '0'))
     await sleep(4_000)
     const total: number[] = []
     const own: number[] = []
     for (let click = 0; click < CLICKS; click++) {
       const before = await taskMs()
-      const work = ACTIONS[action].replace('N', String(click % 10))
+      const work = ACTIONS[action].replace(/\bN\b/, String(click % 10))
       own.push(
         await page.evaluate<number>(
           `(() => { const started = performance.now(); ${work}; return performance.now() - started })()`,

@@ -38,7 +38,8 @@ function shortNames() {
 
 /**
  * What of idb nothing here uses, and a bundler has to keep: shortcuts and iterators that it adds when it is loaded,
- * cursors, indexes, proxies that can be asked and assigned, and taking listeners off what has ended and is not used again.
+ * cursors, indexes, proxies that can be asked and assigned, taking listeners off
+ * what has ended, and what guards against a second wrapping.
  */
 const UNUSED_OF_IDB = [
   [/^replaceTraps\(/gm, '/* @__PURE__ */ replaceTraps('],
@@ -46,6 +47,8 @@ const UNUSED_OF_IDB = [
   [/^ {4}if \(getCursorAdvanceMethods\(\)\.includes\(func\)\) \{[^]*?^ {4}\}\n/m, ''],
   [/^ *const unlisten = \(\) => \{[^]*?^ *\};\n/gm, ''],
   [/^ *unlisten\(\);\n/gm, ''],
+  [/^ *if \(transactionDoneMap\.has\(tx\)\)\n *return;\n/m, ''],
+  [/tx\.error \|\| new DOMException\('AbortError', 'AbortError'\)/, 'tx.error'],
   [/^ {4}set\(target, prop, value\) \{[^]*?^ {4}\},\n {4}has\(target, prop\) \{[^]*?^ {4}\},\n/m, ''],
 ]
 const plainIdb = {
@@ -92,6 +95,7 @@ const smallest = {
     unsafe: true,
     unsafe_arrows: true,
     pure_getters: true,
+    unsafe_comps: true,
     hoist_funs: true,
     inline: 1,
   },

@@ -7,12 +7,12 @@ export interface Batch {
   readonly events: readonly TrackedEvent[]
 }
 
+export const keysOf = (all: ReadonlyMap<string, unknown>, prefix: string): string[] =>
+  [...all.keys()].filter((key) => key.startsWith(prefix)).sort()
+
 /** The batches that wait, oldest first. */
 export const batchesOf = (all: ReadonlyMap<string, unknown>): Batch[] =>
-  [...all.keys()]
-    .filter((key) => key.startsWith('b:'))
-    .sort()
-    .map((key) => all.get(key) as Batch)
+  keysOf(all, 'b:').map((key) => all.get(key) as Batch)
 
 /** Room left in a request for handle, batch id and a session token of up to 8,192 characters. */
 const ENVELOPE_BYTES = 9_000

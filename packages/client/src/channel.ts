@@ -5,6 +5,8 @@ import { attempt } from './store/attempt.ts'
 export type Message =
   | { readonly type: 'send-now' }
   | { readonly type: 'forget' }
+  /** A page begins in a tab of this name. */
+  | { readonly type: 'tab'; readonly detail: string }
   | { readonly type: 'stored'; readonly detail: ClientEvents['stored'] }
 
 export interface TabChannel {

@@ -331,6 +331,66 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     expect(items()).toEqual(['sku-1', 'sku-2', 'sku-3'])
   })
 
+  test.each(['as the browser has it', 'its quota spent'])(
+    'fetchLater, %s: a click in the last moment of a page is stored once, and not again by the next page',
+    async (how) => {
+      const page = await open()
+      await page.click('text=buy 1')
+      await expect.poll(items).toEqual(['sku-1'])
+      await expect.poll(() => queued(page)).toBe(0)
+      await page.evaluate((spent) => {
+        const target = window as unknown as { fetchLater?: unknown }
+        const real = target.fetchLater as ((url: string, init: RequestInit) => unknown) | undefined
+        target.fetchLater = (url: string, init: RequestInit) => {
+          sessionStorage['later'] = `${Number(sessionStorage['later'] ?? 0) + 1}`
+          if (spent) throw new DOMException('no room', 'QuotaExceededError')
+          return real ? real(url, init) : (void fetch(url, { ...init, keepalive: true }), { activated: true })
+        }
+      }, how === 'its quota spent')
+      await page.evaluate(() => {
+        document.querySelectorAll('button')[1]?.click()
+        location.href = '/bare'
+      })
+      await page.waitForURL('**/bare')
+      await expect.poll(items).toEqual(['sku-1', 'sku-2'])
+      expect(await page.evaluate(() => Number(sessionStorage['later'] ?? 0))).toBeLessThanOrEqual(1)
+      const again = await open()
+      await expect.poll(() => queued(again)).toBe(0)
+      expect(items()).toEqual(['sku-1', 'sku-2'])
+      expect(new Set(server.attempts.map(({ batch }) => batch)).size).toBe(2)
+    },
+  )
+
+  test('a duplicated tab, whose sessionStorage is a copy, is a tab of its own: no number is given twice, none is missing', async () => {
+    const page = await open()
+    await page.click('text=buy 1')
+    await expect.poll(items).toEqual(['sku-1'])
+    const [copy] = await Promise.all([
+      context.waitForEvent('page'),
+      // A window that is opened by another starts with a copy of its sessionStorage, as a duplicated tab does.
+      page.evaluate(() => void window.open('/')),
+    ])
+    await copy.waitForFunction(() => !Array.isArray((window as { attune?: unknown }).attune))
+    expect(await copy.evaluate(() => sessionStorage['attune-public-key'])).toContain(',1]')
+    await copy.evaluate(() => document.querySelectorAll('button')[1]?.click())
+    // The first one has heard of it.
+    await expect.poll(() => page.evaluate(() => sessionStorage['attune-public-key'])).toBeUndefined()
+    await page.evaluate(() => document.querySelectorAll('button')[2]?.click())
+    await copy.evaluate(() => document.querySelectorAll('button')[3]?.click())
+    await expect.poll(() => items().toSorted()).toEqual(['sku-1', 'sku-2', 'sku-3', 'sku-4'])
+    const numbers = new Map(clicks().map(({ item, tab, seq }) => [item, [tab, seq]]))
+    const [first, second] = [numbers.get('sku-1')?.[0], numbers.get('sku-3')?.[0]]
+    expect(first).not.toBe(second)
+    expect(['sku-1', 'sku-2', 'sku-3', 'sku-4'].map((item) => numbers.get(item))).toEqual([
+      [first, 1],
+      [first, 2],
+      [second, 1],
+      [first, 3],
+    ])
+    const counted = server.stored.map((batch) => countMissing(batch.events, batch.after))
+    expect(counted.every(({ missing, late }) => missing === 0 && late === 0)).toBe(true)
+  })
+
   test('of two tabs one sends at a time, both get the answer, and there is one visitor', async () => {
     let at = 0
     let most = 0
@@ -481,8 +541,10 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     await page.evaluate(() => (window as unknown as { attune: { forget(): Promise<void> } }).attune.forget())
     await page.click('text=buy 2')
     await expect.poll(items).toEqual(['sku-1', 'sku-2'])
-    expect(server.stored.map((batch) => batch.visitor)).toEqual(['visitor-1.signed', 'visitor-2.signed'])
-    expect(server.stored[1]).not.toHaveProperty('session')
+    // Impressions may have been stored before, too.
+    const told = server.stored.filter(({ events }) => events.some(({ kind }) => kind === 'click'))
+    expect(told.map((batch) => batch.visitor)).toEqual(['visitor-1.signed', 'visitor-2.signed'])
+    expect(told[1]).not.toHaveProperty('session')
   })
 
   test('storage refused: told once, and clicks are sent all the same', async () => {

@@ -1,3 +1,5 @@
+import { attempt } from './store/attempt.ts'
+
 export interface Answer {
   /** 0: no answer came. */
   _status: number
@@ -11,10 +13,13 @@ export interface Answer {
 export type Post = (
   path: 'visitors' | 'events' | 'rank',
   body: object,
-  /** Let the request outlive the page. */
-  keepalive: boolean,
+  /** Let the request outlive the page. `later`: the page is going, and nobody will hear the answer. */
+  keepalive: boolean | 'later',
   signal?: AbortSignal,
 ) => Promise<Answer>
+
+/** Takes over a request that the browser makes when the page has gone. Not every browser has it. */
+declare const fetchLater: (url: string, init: RequestInit & { activateAfter: number }) => unknown
 
 /** An edge that has not answered by then is asked again. */
 export const ANSWER_WITHIN_MS = 10_000
@@ -37,24 +42,27 @@ export function parseRetryAfter(header: string | null, now: number): number {
 export function createPost(
   endpoint: string,
   site: string,
-  fetch: typeof globalThis.fetch,
+  fetcher: typeof fetch | undefined,
   now: () => number,
   consent?: 'granted',
 ): Post {
   return async (path, body, keepalive, signal = AbortSignal.timeout(ANSWER_WITHIN_MS)) => {
     const started = performance.now()
     const answer: Answer = { _status: 0, _waitMs: 0, _durationMs: 0 }
+    const url = `${endpoint.replace(/\/$/, '')}/v1/${path}?key=${encodeURIComponent(site)}`
+    const init: RequestInit = {
+      method: 'POST',
+      body: JSON.stringify({ ...body, consent }),
+      credentials: 'omit',
+    }
+    let taken: unknown
+    // It is missing, or throws when the page has used up its quota.
+    attempt(
+      () => (taken = keepalive === 'later' && !fetcher && fetchLater(url, { ...init, activateAfter: 0 })),
+    )
+    if (taken) return answer
     try {
-      const response = await fetch(
-        `${endpoint.replace(/\/$/, '')}/v1/${path}?key=${encodeURIComponent(site)}`,
-        {
-          method: 'POST',
-          body: JSON.stringify({ ...body, consent }),
-          credentials: 'omit',
-          keepalive,
-          signal,
-        },
-      )
+      const response = await (fetcher ?? fetch)(url, { ...init, keepalive: keepalive as boolean, signal })
       answer._waitMs = parseRetryAfter(response.headers.get('retry-after'), now())
       answer._status = response.status
       answer._body = await response.json()

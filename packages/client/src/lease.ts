@@ -17,17 +17,16 @@ interface Lease {
  */
 export function createLease(kept: Kept, owner: string, now: () => number): Lock {
   /** Changes the lease unless another tab has it. Returns whether it is ours. */
-  const change = async (next: () => Lease | undefined): Promise<boolean> => {
-    let lease: Lease | undefined
+  const change = async (next?: Lease): Promise<boolean> => {
+    let ours = false
     await kept._update((all) => {
       const held = all.get('lease') as Lease | undefined
-      const taken = held && held.owner !== owner && Math.abs(now() - held.at) < LEASE_TTL_MS
-      lease = taken ? held : next()
-      return [['lease', lease]]
+      ours = !held || held.owner === owner || Math.abs(now() - held.at) >= LEASE_TTL_MS
+      return ours ? [['lease', next]] : []
     })
-    return lease?.owner === owner
+    return ours
   }
-  const take = (): Promise<boolean> => change(() => ({ owner, at: now() }))
+  const take = (): Promise<boolean> => change({ owner, at: now() })
   return async (work, signal) => {
     while (!(await take())) {
       await new Promise((resolve) => setTimeout(resolve, LEASE_POLL_MS))
@@ -38,7 +37,7 @@ export function createLease(kept: Kept, owner: string, now: () => number): Lock 
       await work()
     } finally {
       clearInterval(renewal)
-      await change(() => undefined)
+      await change()
     }
   }
 }

@@ -35,6 +35,9 @@ export function observe(
   /** Since when, by `performance.now()`. */
   const inView = new Map<Element, number>()
 
+  const isNew = (told: WeakMap<Element, string>, element: Element, what: string): unknown =>
+    told.get(element) !== what && told.set(element, what)
+
   function clicked(event: Event): void {
     const [target] = event.composedPath()
     // Of the others only the middle button opens a link.
@@ -57,17 +60,16 @@ export function observe(
   // Cards that came into view together are reported together.
   const report = guard(() => {
     if (document.hidden || signal.aborted) return
-    const observations: Observation[] = []
-    for (const [element, since] of inView) {
-      if (performance.now() - since < SEEN_FOR_MS) continue
-      inView.delete(element)
-      const place = placeOf(element)
-      const key = `${place.item} ${place.decision}`
-      if (impressed.get(element) === key) continue
-      impressed.set(element, key)
-      observations.push({ kind: 'impression', ...place })
-    }
-    track(observations)
+    track(
+      [...inView].flatMap(([element, since]) => {
+        if (performance.now() - since < SEEN_FOR_MS) return []
+        inView.delete(element)
+        const place = placeOf(element)
+        return isNew(impressed, element, `${place.item} ${place.decision}`)
+          ? [{ kind: 'impression', ...place }]
+          : []
+      }),
+    )
   })
   // A card that leaves the page leaves the view, and is told as that.
   const views = new IntersectionObserver(
@@ -93,10 +95,7 @@ export function observe(
   const adopt = (element: Element): void => {
     if (closest(element, '[data-attune-ignore]')) return
     const item = attribute(element, 'view')
-    if (item && viewed.get(element) !== item) {
-      viewed.set(element, item)
-      track([{ kind: 'view', item }])
-    }
+    if (item && isNew(viewed, element, item)) track([{ kind: 'view', item }])
     if (!attribute(element, 'item')) return
     // Observing again makes the observer look again: the card may stand for another item now.
     inView.delete(element)

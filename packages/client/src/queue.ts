@@ -1,5 +1,5 @@
 import type { TrackedEvent } from '@attune/core'
-import { batchesOf, batchLength, telling, type Batch } from './batch.ts'
+import { batchesOf, batchLength, keysOf, telling, type Batch } from './batch.ts'
 import type { Report } from './error.ts'
 import type { FactKeeper, Facts } from './store/facts.ts'
 import type { Kept } from './store/kept.ts'
@@ -44,20 +44,15 @@ export function createQueue(
   let own: Batch | undefined
   let recover: typeof import('./recover.ts').recover | undefined
 
-  return {
+  const queue: Queue = {
     _add(events, alone) {
-      let rest = [...(own?.events ?? []), ...events]
-      let whole = alone
-      while (rest[0]) {
-        const pairs: Pair[] = own ? [[`b:${own.id}`]] : []
-        own = { id: makeId(), events: rest.slice(0, batchLength(rest)) }
-        void kept._put([...pairs, [`b:${own.id}`, own]])
-        rest = rest.slice(own.events.length)
-        if (!rest[0] && alone) return whole
-        own = undefined
-        whole = false
-      }
-      return whole
+      const all = [...(own?.events ?? []), ...events]
+      const batch = { id: makeId(), events: all.slice(0, batchLength(all)) }
+      const rest = all.slice(batch.events.length)
+      void kept._put([...(own ? [[`b:${own.id}`] as const] : []), [`b:${batch.id}`, batch]])
+      own = alone && !rest[0] ? batch : undefined
+      if (rest[0]) queue._add(rest, alone)
+      return alone && !rest[0]
     },
     _take() {
       const batch = own
@@ -76,8 +71,7 @@ export function createQueue(
         const others = kept._others()
         missing = !!others[0] && !recover
         if (missing) return []
-        const pairs: Pair[] = [...all.keys()]
-          .filter((key) => key.startsWith('w:'))
+        const pairs: Pair[] = keysOf(all, 'w:')
           .slice(0, -MAX_MARKS)
           .map((key) => [key])
         if (recover && others[0]) tidy = recover(others, all, pairs, now())
@@ -114,4 +108,5 @@ export function createQueue(
         [`b:${batch.id}`],
       ]),
   }
+  return queue
 }

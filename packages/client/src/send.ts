@@ -54,7 +54,6 @@ export function createSender(
   const {
     _queue: queue,
     _facts: facts,
-    _post: post,
     _report: report,
     _random: random,
     _now: now,
@@ -122,8 +121,7 @@ export function createSender(
   }
 
   /** Puts the request on its way before it returns. */
-  function deliver(batch: Batch, handle: string, keepalive: boolean): Promise<boolean> {
-    const born = parts._generation
+  function post(batch: Batch, handle: string, keepalive: boolean | 'later'): Promise<Answer> {
     const { id, events } = batch
     const { session, seen } = facts._known()
     const body: Loose<EventsRequest> = {
@@ -134,7 +132,12 @@ export function createSender(
       events,
     }
     sentAt = elapsed()
-    return (flight = post('events', body, keepalive)
+    return parts._post('events', body, keepalive)
+  }
+
+  function deliver(batch: Batch, handle: string, keepalive: boolean): Promise<boolean> {
+    const born = parts._generation
+    return (flight = post(batch, handle, keepalive)
       .then((answer) => parts._generation !== born || judge(answer, batch))
       .finally(() => {
         flight = undefined
@@ -161,7 +164,7 @@ export function createSender(
     const askedMs = (facts._known().after ?? 0) - now()
     // Further ahead than any edge may ask: the clock has been put back since.
     if (askedMs > 0 && askedMs <= MAX_RETRY_AFTER_MS) return pause(askedMs)
-    const handle = await obtainHandle(facts, post)
+    const handle = await obtainHandle(facts, parts._post)
     if (parts._generation !== born || !allowed()) return true
     // keepalive has a budget of 64 KiB that the whole page shares: where it is spent the next try does without.
     return typeof handle === 'string' ? deliver(batch, handle, failures === 0) : judge(handle, batch)
@@ -263,13 +266,14 @@ export function createSender(
     },
     _leaving(forGood) {
       const handle = release && clean > 1 && !flight && allowed() && facts._known().visitor
-      const batch = handle ? queue._take() : undefined
-      if (batch && handle) void deliver(batch, handle, true)
+      const batch = handle && queue._take()
+      // One that goes for good does not live to be answered: what it sent is sent again by the next, with the same id.
+      if (batch && handle) void (forGood ? post(batch, handle, 'later') : deliver(batch, handle, true))
       if (due < Infinity) {
         nudge()
         due = elapsed()
       }
-      away = forGood
+      away ||= forGood
       if (away) waiting?.abort()
       arm()
     },

@@ -11,6 +11,8 @@ type Numbered = Pick<TrackedEvent, 'tab' | 'seq'>
 export type Seen = Readonly<Record<string, number>>
 
 export interface Sequence {
+  /** The tab's name. */
+  _name(): string
   /** The next number of this tab. */
   _next(): Required<Numbered>
   /** Another tab goes by the same name, or the visitor is forgotten: counts from 1 by another name. */
@@ -23,17 +25,22 @@ export interface Sequence {
  */
 export function createSequence(key: string, makeName: () => string, allowed: () => boolean): Sequence {
   let own: readonly [tab: string, seq: number] = [makeName(), 0]
-  const keep = (): void => {
-    if (allowed()) sessionStorage[key] = JSON.stringify(own)
-  }
+  const load = (): void =>
+    attempt(() => {
+      // Read each time: pages of a tab take turns (back/forward cache), frames share it.
+      if (allowed()) own = JSON.parse(sessionStorage[key] as string) as typeof own
+    })
   return {
+    _name() {
+      load()
+      return own[0]
+    },
     _next() {
-      attempt(() => {
-        // Read each time: pages of a tab take turns (back/forward cache), frames share it.
-        if (allowed()) own = JSON.parse(sessionStorage[key] as string) as typeof own
-      })
+      load()
       own = [own[0], own[1] + 1]
-      attempt(keep)
+      attempt(() => {
+        if (allowed()) sessionStorage[key] = JSON.stringify(own)
+      })
       return { tab: own[0], seq: own[1] }
     },
     _renew() {

@@ -110,7 +110,7 @@ export function assembleTracker({
   site,
   onError = (error) => console.warn('attune', error.code, error),
   observe: observing = true,
-  fetch: fetcher = (input, init) => fetch(input, init),
+  fetch: fetcher,
   now = Date.now,
   random = Math.random,
   store: chosen,
@@ -161,7 +161,9 @@ export function assembleTracker({
       sender._settle()
       emit('stored', message.detail)
     } else if (message.type === 'send-now') sender._nudged()
-    else forgetHere()
+    else if (message.type === 'forget') forgetHere()
+    // A browser that duplicates a tab copies its sessionStorage.
+    else if (message.detail === sequence._name()) sequence._renew()
   })
   const sender = createSender(
     parts,
@@ -187,7 +189,7 @@ export function assembleTracker({
         ...(kind !== 'impression' && consent !== 'denied' && sequence._next()),
       })
     })
-    observations.forEach((observation) => keep(observation))
+    observations.forEach(keep as (observation: Observation) => void)
     for (const event of events) emit('seen', { event })
     if (!events[0] || consent === 'denied') return undefined
     sender._add(events, telling(events)[0] ? SEND_ACTIONS_AFTER_MS : SEND_IMPRESSIONS_AFTER_MS)
@@ -208,6 +210,7 @@ export function assembleTracker({
   function start(): void {
     if (!page) return
     if (allowed()) {
+      channel._tell({ type: 'tab', detail: sequence._name() })
       // What earlier pages left behind, and then what they had no time to write down.
       sender._look()
       setTimeout(sender._look, LOOK_AGAIN_AFTER_MS)
