@@ -67,7 +67,7 @@ const plainIdb = {
 /** One file has no use for modules that are loaded when they are needed, and what they are wrapped in costs bytes. */
 const allAtOnce = {
   name: 'all-at-once',
-  transform(code, id) {
+  transform(code) {
     const imports = []
     const at = code.replace(/\(await import\("(\.[^"]+)"\)\)\.(\w+)/g, (_, file, name) => {
       imports.push(`import { ${name} as loaded_${name} } from ${JSON.stringify(file)};`)

@@ -1,6 +1,7 @@
 import type { TrackedEvent } from '@attune/core'
 import { batchesOf, batchLength, keysOf, telling, type Batch } from './batch.ts'
 import type { Report } from './error.ts'
+import type { recover as takeOver } from './recover.ts'
 import type { FactKeeper, Facts } from './store/facts.ts'
 import type { Kept } from './store/kept.ts'
 import type { Pair } from './store/key-value.ts'
@@ -42,7 +43,7 @@ export function createQueue(
   now: () => number,
 ): Queue {
   let own: Batch | undefined
-  let recover: typeof import('./recover.ts').recover | undefined
+  let recover: typeof takeOver | undefined
 
   const queue: Queue = {
     _add(events, alone) {
