@@ -37,7 +37,7 @@ export function recover(
       for (const { id, events } of left) {
         const name = `b:${id}`
         // This one and what it was made of had been written.
-        if (id <= `${all.get(`w:${key.split(':').at(-1)}`) ?? ''}`) continue
+        if (id <= (all.get(`w:${key.split(':').at(-1)}`) as string)) continue
         const ids = new Set(events.map((event) => event.id))
         // It stands in place of what its page had written before.
         for (const [other, value] of all)
