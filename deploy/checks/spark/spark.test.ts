@@ -19,20 +19,25 @@ beforeAll(async () => {
     ),
   ) as Record<string, string>
   types = await readTypes()
-  const source = await readFile(join(PROGRAMS, 'attune_spark', 'source.py'), 'utf8')
-  options = Object.fromEntries(
-    await Promise.all(
-      ['prepare', 'train', 'export'].map(async (name) => {
-        const text =
-          (await readFile(join(PROGRAMS, `${name}.py`), 'utf8')) + (name === 'prepare' ? source : '')
-        return [
-          name,
-          new Set([...text.matchAll(/add_argument\(\s*"(--[a-z-]+)"/g)].map(([, option]) => option ?? '')),
-        ]
-      }),
-    ),
-  ) as Record<string, Set<string>>
+  options = optionsOf(await readFile(join(PROGRAMS, 'attune_spark', 'options.py'), 'utf8'))
 })
+
+/** Fields of the dataclasses `PrepareOptions`, `TrainOptions` and `ExportOptions`, those they inherit included, as options. */
+function optionsOf(text: string): Record<string, ReadonlySet<string>> {
+  const known = new Map<string, readonly string[]>()
+  for (const [, name = '', base = '', body = ''] of text.matchAll(
+    /^class (\w+Options)(?:\((\w+)\))?:\n((?:    .*\n|\n)+)/gm,
+  )) {
+    const own = [...body.matchAll(/^ {4}(\w+): /gm)].map(
+      ([, field = '']) => `--${field.replaceAll('_', '-')}`,
+    )
+    known.set(name, [...(known.get(base) ?? []), ...own])
+  }
+  const programs = { prepare: 'PrepareOptions', train: 'TrainOptions', export: 'ExportOptions' }
+  return Object.fromEntries(
+    Object.entries(programs).map(([program, name]) => [program, new Set(known.get(name))]),
+  )
+}
 
 /** Options that a program does not know. */
 function unknownOptions(program: string, parameters: readonly string[]): string[] {
