@@ -1,5 +1,6 @@
 import type { Random } from '@attune/core'
 import { Hono, type Context } from 'hono'
+import { every } from 'hono/combine'
 import { compress } from 'hono/compress'
 import type { Config, Site } from './config.ts'
 import type { Batches } from './cosmos/batches.ts'
@@ -16,6 +17,7 @@ import { adminKey, pushKey, secretKey, siteKey } from './middleware/keys.ts'
 import { measure } from './middleware/measure.ts'
 import { onError, onNotFound } from './middleware/problem.ts'
 import { limitKeyAndAddress, type RateLimiter } from './middleware/rate-limit.ts'
+import { takeTurns } from './middleware/turns.ts'
 import { deprecation } from './middleware/versions.ts'
 import { requestId } from './middleware/request-id.ts'
 import type { Log } from './log.ts'
@@ -123,7 +125,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const goesAway = deprecation('v1', deps.config.deprecations)
   if (goesAway !== undefined) app.use('/v1/*', goesAway)
   const page = siteKey(deps.config)
-  const limited = limitKeyAndAddress(deps)
+  const limited = every(limitKeyAndAddress(deps), takeTurns(deps))
   app.post('/v1/visitors', page, limited, (c) => postVisitors(deps, c))
   app.post('/v1/visitors/identify', page, limited, (c) => postIdentify(deps, c))
   app.post('/v1/visitors/export', page, limited, (c) => postExport(deps, c))
