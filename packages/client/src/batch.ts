@@ -32,7 +32,5 @@ export function batchLength(events: readonly TrackedEvent[]): number {
 }
 
 /** Impressions come in crowds; one that is lost with its page was hardly one. */
-export const isImpression = (event: TrackedEvent): boolean => event.kind === 'impression'
-
 export const telling = (events: readonly TrackedEvent[]): TrackedEvent[] =>
-  events.filter((event) => !isImpression(event))
+  events.filter(({ kind }) => kind !== 'impression')

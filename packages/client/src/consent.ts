@@ -11,5 +11,5 @@ export function optedOut(): boolean {
     readonly globalPrivacyControl?: boolean
     readonly doNotTrack?: string | null
   }
-  return globalPrivacyControl === true || doNotTrack === '1'
+  return !!globalPrivacyControl || doNotTrack === '1'
 }

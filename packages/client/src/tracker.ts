@@ -100,8 +100,8 @@ export function createTracker(options: TrackerOptions): Tracker {
 
 /** Whether the edge may take it; the edge has the last word, and `onError` hears of it. */
 const isGood = ({ kind, item = '', query = '', value = 0 }: Observation): boolean =>
-  (item !== '' || !needsItem(kind)) &&
-  (query !== '' || kind !== 'search') &&
+  !!(item || !needsItem(kind)) &&
+  !!(query || kind !== 'search') &&
   item.length <= MAX_ITEM_ID_LENGTH &&
   Number.isFinite(value)
 

@@ -13,11 +13,11 @@ type Transaction = IDBPTransaction<Schema, [typeof KEPT], 'readwrite'>
 export const deleteIdbStore = (name: string): void => attempt(() => indexedDB.deleteDatabase(name))
 
 function write(tx: Transaction, pairs: readonly Pair[]): Promise<unknown> {
-  const { store, done } = tx
+  const store = tx.objectStore(KEPT)
   const steps = pairs.map(([key, value]) => (value === undefined ? store.delete(key) : store.put(value, key)))
   // Committing at once spares a round trip that a page being closed does not live to see.
   tx.commit()
-  return Promise.all([...steps, done])
+  return Promise.all([...steps, tx.done])
 }
 
 /**
@@ -40,7 +40,7 @@ export async function openIdbStore(name: string): Promise<KeyValueStore> {
     put: (pairs) => write(writing(), pairs),
     async update(change) {
       const tx = writing()
-      const { store } = tx
+      const store = tx.objectStore(KEPT)
       const [keys, values] = await Promise.all([store.getAllKeys() as Promise<string[]>, store.getAll()])
       return write(tx, change(new Map(keys.map((key, at) => [key, values[at]]))))
     },

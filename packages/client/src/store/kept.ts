@@ -36,13 +36,13 @@ export function createKept(
 
   /** Runs synchronously once open, so that a write made in a closing page has begun. Returns whether it was done. */
   async function attempt(work: (store: KeyValueStore) => Promise<unknown>): Promise<unknown> {
-    if (!allowed()) return false
+    if (!allowed()) return undefined
     if (!opened)
       await (opening ??= (async () => {
         try {
           database = await open?.()
         } catch (cause) {
-          report('STORAGE_UNAVAILABLE', 'memory only', { cause })
+          report('STORAGE_UNAVAILABLE', 'memory instead', { cause })
         }
         opened = true
       })())
@@ -55,7 +55,7 @@ export function createKept(
       mark = undefined
       report('STORAGE_FAILED', 'memory instead', { cause })
     }
-    return false
+    return undefined
   }
 
   const mirror = (): void => {
