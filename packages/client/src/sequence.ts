@@ -24,7 +24,7 @@ export interface Sequence {
  * outlives reload and crash of the tab; where it is refused, or nothing may be kept yet, each page counts for itself.
  */
 export function createSequence(key: string, makeName: () => string, allowed: () => boolean): Sequence {
-  let own: Required<Numbered> = { tab: makeName(), seq: 0 }
+  let own: readonly [tab: string, seq: number] = [makeName(), 0]
   const load = (): void =>
     attempt(() => {
       // Read each time: pages of a tab take turns (back/forward cache), frames share it.
@@ -33,18 +33,18 @@ export function createSequence(key: string, makeName: () => string, allowed: () 
   return {
     _name() {
       load()
-      return own.tab
+      return own[0]
     },
     _next() {
       load()
-      own = { tab: own.tab, seq: own.seq + 1 }
+      own = [own[0], own[1] + 1]
       attempt(() => {
         if (allowed()) sessionStorage[key] = JSON.stringify(own)
       })
-      return own
+      return { tab: own[0], seq: own[1] }
     },
     _renew() {
-      own = { tab: makeName(), seq: 0 }
+      own = [makeName(), 0]
       attempt(() => delete sessionStorage[key])
     },
   }
