@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
@@ -26,7 +26,7 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
         type: 'text/javascript',
         text: await bundleScript(`${name.slice(1)}${name && '.'}iife.ts`),
       })
-    browser = await startChromium(executable as string, profile.path, ['--disable-features=BackForwardCache'])
+    browser = await startChromium(profile.path, { flags: ['--disable-features=BackForwardCache'] })
   })
   afterAll(async () => {
     await browser.close()
@@ -190,9 +190,7 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
 
   test('out of the back/forward cache: what is on its way when the page is left changes nothing', async () => {
     const keeping = temporaryProfile()
-    const other = await startChromium(executable as string, keeping.path, [
-      '--enable-features=BackForwardCache',
-    ])
+    const other = await startChromium(keeping.path, { flags: ['--enable-features=BackForwardCache'] })
     onTestFinished(async () => {
       await other.close()
       keeping.remove()

@@ -1,7 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
@@ -17,7 +17,7 @@ describe.skipIf(executable === undefined)(`what is told of a page in Chromium${s
   beforeAll(async () => {
     server = await startWireServer()
     server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
-    browser = await startChromium(executable as string, profile.path)
+    browser = await startChromium(profile.path)
   })
   afterAll(async () => {
     await browser.close()

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { startWireServer } from './web-testing/wire-server.ts'
 
@@ -17,7 +17,7 @@ describe.skipIf(executable === undefined)(`chaos in Chromium${skipped}`, () => {
     const random = seededRandom(SEED)
     const server = await startWireServer()
     const profile = temporaryProfile()
-    let running = await startChromium(executable as string, profile.path)
+    let running = await startChromium(profile.path)
     try {
       server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
       server.files.set('/bare', { type: 'text/html', text: '<!doctype html><title>no script</title>' })
@@ -119,7 +119,7 @@ describe.skipIf(executable === undefined)(`chaos in Chromium${skipped}`, () => {
           // IndexedDB's process is the one that is killed here: give a click's write the moment it needs to get there.
           await sleep(50)
           await running.kill()
-          running = await startChromium(executable as string, profile.path)
+          running = await startChromium(profile.path)
           for (let again = 0; again < tabs.length; again++) tabs[again] = await open()
         }
       }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
@@ -27,7 +27,7 @@ describe.skipIf(executable === undefined)(`consent in Chromium${skipped}`, () =>
           <ul data-attune-slot="for-you" data-attune-rank data-attune-live><li data-attune-item="a">a</li><li data-attune-item="b">b</li></ul>`,
       })
     }
-    browser = await startChromium(executable as string, profile.path)
+    browser = await startChromium(profile.path)
   })
   afterAll(async () => {
     await browser.close()

@@ -1,7 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
@@ -23,7 +23,7 @@ describe.skipIf(executable === undefined)(`the debug panel in Chromium${skipped}
       ['attune-debug', 'debug.iife.ts'],
     ] as const)
       server.files.set(`/${name}.js`, { type: 'text/javascript', text: await bundleScript(entry) })
-    browser = await startChromium(executable as string, profile.path)
+    browser = await startChromium(profile.path)
   })
   afterAll(async () => {
     await browser.close()

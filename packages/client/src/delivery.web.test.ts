@@ -2,7 +2,7 @@ import { countMissing } from '@attune/core'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
@@ -36,10 +36,12 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     server.files.set('/bare', { type: 'text/html', text: '<!doctype html><title>no script</title>' })
   })
   beforeAll(async () => {
-    browser = await startChromium(executable as string, profile.path, [
-      // Plain http on a name that is not local: no secure context, hence no Web Locks.
-      `--host-resolver-rules=MAP shop.test 127.0.0.1`,
-    ])
+    browser = await startChromium(profile.path, {
+      flags: [
+        // Plain http on a name that is not local: no secure context, hence no Web Locks.
+        `--host-resolver-rules=MAP shop.test 127.0.0.1`,
+      ],
+    })
   })
   afterAll(async () => {
     await browser.close()
@@ -162,7 +164,7 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
 
   test('every process of the browser killed right after a click: sent after it is opened again, once', async () => {
     const own = temporaryProfile()
-    let victim = await startChromium(executable as string, own.path)
+    let victim = await startChromium(own.path)
     try {
       // The edge is away, so the click can only survive on disk.
       server.fault = () => 'cut-before'
@@ -172,7 +174,7 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
       await victim.kill()
       expect(clicks()).toEqual([])
       server.fault = () => undefined
-      victim = await startChromium(executable as string, own.path)
+      victim = await startChromium(own.path)
       const again = await open('/', server.origin, victim.context)
       await expect.poll(items).toEqual(['sku-4'])
       await expect.poll(() => queued(again)).toBe(0)

@@ -2,7 +2,7 @@ import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppete
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from './client.ts'
 import { STORE_CONTRACT } from './store/store.contract.ts'
-import { findBrowser, temporaryProfile } from './web-testing/browsers.ts'
+import { findBrowser, temporaryProfile } from '@attune/browsers'
 import { bundleModule, bundleScript } from './web-testing/bundle.ts'
 import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
 

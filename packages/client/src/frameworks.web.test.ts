@@ -3,7 +3,7 @@ import { build, type Plugin } from 'esbuild'
 import type { BrowserContext } from 'playwright-core'
 import { compile } from 'svelte/compiler'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
 const executable = findBrowser('chromium')
@@ -29,7 +29,7 @@ describe.skipIf(executable === undefined)(
 
     beforeAll(async () => {
       server = await startWireServer()
-      browser = await startChromium(executable as string, profile.path)
+      browser = await startChromium(profile.path)
     })
     afterAll(async () => {
       await browser.close()

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
@@ -44,7 +44,7 @@ describe.skipIf(executable === undefined)(`manners in Chromium${skipped}`, () =>
         <form data-attune-search="q"><input name="q" value="tea"></form>
         <button data-attune-item="sku-1">one</button><button data-attune-item="${'x'.repeat(257)}">two</button>`,
     })
-    browser = await startChromium(executable as string, profile.path)
+    browser = await startChromium(profile.path)
   })
   afterAll(async () => {
     await browser.close()

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
@@ -26,7 +26,7 @@ describe.skipIf(executable === undefined)(`navigation in Chromium${skipped}`, ()
     })
     server.files.set('/', page('<button data-attune-item="tea">tea</button><a href="/other">other</a>'))
     server.files.set('/other', page('other'))
-    browser = await startChromium(executable as string, profile.path, ['--enable-features=BackForwardCache'])
+    browser = await startChromium(profile.path, { flags: ['--enable-features=BackForwardCache'] })
   })
   afterAll(async () => {
     await browser.close()

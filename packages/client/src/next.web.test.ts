@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
 const executable = findBrowser('chromium')
@@ -69,7 +69,7 @@ describe.skipIf(executable === undefined)(
         if (Date.now() > deadline || next.exitCode !== null) throw new Error('next did not start within 60 s')
         await sleep(100)
       }
-      browser = await startChromium(executable as string, profile.path)
+      browser = await startChromium(profile.path)
     }, 300_000)
     afterAll(async () => {
       next?.kill()

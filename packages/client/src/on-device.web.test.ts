@@ -3,7 +3,7 @@ import type { BrowserContext, Page, Request } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client, ClientOptions } from './client.ts'
 import type { onDevice } from './on-device.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleModule } from './web-testing/bundle.ts'
 import { serveModel, type ModelServer } from './web-testing/model.ts'
 import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
@@ -41,7 +41,7 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
       type: 'text/javascript',
       text: await bundleModule(new URL('web-testing/device.page.ts', import.meta.url), 'page'),
     })
-    browser = await startChromium(executable as string, profile.path)
+    browser = await startChromium(profile.path)
   })
   afterAll(async () => {
     await browser.close()

@@ -2,7 +2,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TrackedEvent } from '@attune/core'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
@@ -22,7 +22,7 @@ describe.skipIf(executable === undefined)(`plug-ins in Chromium${skipped}`, () =
       ['attune-dwell', 'dwell.iife.ts'],
     ] as const)
       server.files.set(`/${name}.js`, { type: 'text/javascript', text: await bundleScript(entry) })
-    browser = await startChromium(executable as string, profile.path)
+    browser = await startChromium(profile.path)
   })
   afterAll(async () => {
     await browser.close()

@@ -4,7 +4,7 @@ import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createClient } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { App } from './web-testing/react-routed-app.ts'
 import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
@@ -45,7 +45,7 @@ describe.skipIf(executable === undefined)(`going back in an app of React${skippe
         <script src="/app.js"></script><script>app.start('${server.endpoint}')</script>`,
     })
     server.files.set('/elsewhere', { type: 'text/html', text: '<!doctype html><title>elsewhere</title>' })
-    browser = await startChromium(executable as string, profile.path, ['--disable-features=BackForwardCache'])
+    browser = await startChromium(profile.path, { flags: ['--disable-features=BackForwardCache'] })
   })
   afterAll(async () => {
     await browser.close()

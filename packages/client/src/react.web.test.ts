@@ -5,7 +5,7 @@ import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createClient } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { App, type AppProps } from './web-testing/react-app.ts'
 import { serveModel } from './web-testing/model.ts'
 import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
@@ -45,7 +45,7 @@ describe.skipIf(executable === undefined)(`React in Chromium${skipped}`, () => {
       write: false,
     })
     server.files.set('/app.js', { type: 'text/javascript', text: outputFiles[0]?.text ?? '' })
-    browser = await startChromium(executable as string, profile.path)
+    browser = await startChromium(profile.path)
   })
   afterAll(async () => {
     await browser.close()

@@ -5,7 +5,7 @@ import { build } from 'esbuild'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { serveModel } from './web-testing/model.ts'
 import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
@@ -43,7 +43,7 @@ describe.skipIf(executable === undefined)(`the README's recipes, run as they are
         { id: 'sku-1', name: 'Pot', url: '/p/sku-1' },
       ]),
     })
-    browser = await startChromium(executable as string, profile.path, ['--disable-features=BackForwardCache'])
+    browser = await startChromium(profile.path, { flags: ['--disable-features=BackForwardCache'] })
   })
   afterAll(async () => {
     await browser.close()

@@ -3,7 +3,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from './client.ts'
 import type { Calls, PageClient } from './iife.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from './web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
 import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
 
@@ -31,7 +31,7 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
   beforeAll(async () => {
     server = await startWireServer()
     server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
-    browser = await startChromium(executable as string, profile.path)
+    browser = await startChromium(profile.path)
   })
   afterAll(async () => {
     await browser.close()

@@ -1,10 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  findBrowser,
-  startChromium,
-  temporaryProfile,
-  type RunningChromium,
-} from '../web-testing/browsers.ts'
+import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleModule } from '../web-testing/bundle.ts'
 import { startWireServer, type WireServer } from '../web-testing/wire-server.ts'
 import { STORE_CONTRACT } from './store.contract.ts'
@@ -22,7 +17,7 @@ describe.skipIf(executable === undefined)(`IndexedDB in Chromium${skipped}`, () 
     server = await startWireServer()
     server.files.set('/', { type: 'text/html', text: '<!doctype html><title>store</title>' })
     script = await bundleModule(new URL('./idb-contract.page.ts', import.meta.url), 'storeTest')
-    browser = await startChromium(executable as string, profile.path)
+    browser = await startChromium(profile.path)
   })
   afterAll(async () => {
     await browser.close()

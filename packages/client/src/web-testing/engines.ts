@@ -1,5 +1,5 @@
 import puppeteer from 'puppeteer-core'
-import { findBrowser, startChromium, temporaryProfile } from './browsers.ts'
+import { findBrowser, startChromium, temporaryProfile } from '@attune/browsers'
 import { findMiniBrowser, startWebKit } from './webkit.ts'
 
 /** A tab of any browser. Scripts are function bodies: the browsers have different ideas of functions. */
@@ -26,7 +26,7 @@ export const ENGINES: Readonly<
     if (executable === undefined) return undefined
     return async () => {
       const profile = temporaryProfile()
-      const running = await startChromium(executable, profile.path, ['--enable-features=BackForwardCache'])
+      const running = await startChromium(profile.path, { flags: ['--enable-features=BackForwardCache'] })
       return {
         async open() {
           const page = await running.context.newPage()
