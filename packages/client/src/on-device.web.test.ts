@@ -35,26 +35,27 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
   let requests: Request[]
   const profile = temporaryProfile()
 
+  let script = ''
   beforeAll(async () => {
-    server = await startWireServer()
-    server.files.set('/page.js', {
-      type: 'text/javascript',
-      text: await bundleModule(new URL('web-testing/device.page.ts', import.meta.url), 'page'),
-    })
+    script = await bundleModule(new URL('web-testing/device.page.ts', import.meta.url), 'page')
     browser = await startChromium(profile.path)
   })
   afterAll(async () => {
     await browser.close()
-    await server.close()
     profile.remove()
   })
   beforeEach(async () => {
-    server.reset()
+    // One for each test: what a page sends as it goes must not reach the next test's.
+    server = await startWireServer()
+    server.files.set('/page.js', { type: 'text/javascript', text: script })
     model = serveModel(server)
     context = await browser.browser.newContext()
     requests = []
   })
-  afterEach(() => context.close())
+  afterEach(async () => {
+    await context.close()
+    await server.close()
+  })
 
   async function open(options: Partial<ClientOptions> = {}): Promise<void> {
     server.files.set('/', {
