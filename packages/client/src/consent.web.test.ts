@@ -15,9 +15,19 @@ describe.skipIf(executable === undefined)(`consent in Chromium${skipped}`, () =>
   let context: BrowserContext
   const profile = temporaryProfile()
 
+  let script = ''
   beforeAll(async () => {
+    script = await bundleScript()
+    browser = await startChromium(profile.path)
+  })
+  afterAll(async () => {
+    await browser.close()
+    profile.remove()
+  })
+  beforeEach(async () => {
+    // One for each test: what a page sends as it goes must not reach the next test's.
     server = await startWireServer()
-    server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
+    server.files.set('/attune.js', { type: 'text/javascript', text: script })
     for (const consent of ['granted', 'pending', 'denied']) {
       server.files.set(`/${consent}`, {
         type: 'text/html',
@@ -27,18 +37,12 @@ describe.skipIf(executable === undefined)(`consent in Chromium${skipped}`, () =>
           <ul data-attune-slot="for-you" data-attune-rank data-attune-live><li data-attune-item="a">a</li><li data-attune-item="b">b</li></ul>`,
       })
     }
-    browser = await startChromium(profile.path)
-  })
-  afterAll(async () => {
-    await browser.close()
-    await server.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    server.reset()
     context = await browser.browser.newContext()
   })
-  afterEach(() => context.close())
+  afterEach(async () => {
+    await context.close()
+    await server.close()
+  })
 
   async function open(path: string, script?: () => void): Promise<Page> {
     const page = await context.newPage()
