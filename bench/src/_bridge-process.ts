@@ -36,6 +36,8 @@ export interface MemberProcess {
 }
 
 const REPORT_MS = 200
+/** As long as Kubernetes would wait. */
+const END_MS = 20_000
 
 export async function forkMember(options: MemberProcessOptions): Promise<MemberProcess> {
   const child = fork(import.meta.filename, [], {
@@ -98,6 +100,8 @@ if (text !== undefined && process.argv[1] === import.meta.filename) {
   }, REPORT_MS)
   const end = () => {
     clearInterval(telling)
+    // Whoever started it may be gone, and Cosmos with it: then there is nothing it could still hand over.
+    setTimeout(() => process.exit(1), END_MS)
     void member.close().then(() => process.exit())
   }
   process.once('SIGTERM', end)
