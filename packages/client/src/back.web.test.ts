@@ -1,42 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
-import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
+import { startChromium, temporaryProfile } from '@attune/browsers'
+import { describeInChromium, type WebOptions } from './web-testing/in-chromium.ts'
+import { ranked } from './web-testing/wire-server.ts'
 
-const executable = findBrowser('chromium')
-const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
-
-describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, () => {
-  let server: WireServer
-  let browser: RunningChromium
-  let context: BrowserContext
-  let page: Page
-  let fieldRequests: number
-  /** Every list is another one: the n-th answer begins with the n-th item. */
-  let answers: number
-  const profile = temporaryProfile()
-
-  beforeAll(async () => {
-    server = await startWireServer()
+const pages: WebOptions = {
+  async serve(server) {
     for (const name of ['', '-back'])
       server.files.set(`/attune${name}.js`, {
         type: 'text/javascript',
         text: await bundleScript(`${name.slice(1)}${name && '.'}iife.ts`),
       })
-    browser = await startChromium(profile.path, { flags: ['--disable-features=BackForwardCache'] })
-  })
-  afterAll(async () => {
-    await browser.close()
-    await server.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    server.reset()
+  },
+  flags: ['--disable-features=BackForwardCache'],
+}
+
+describeInChromium('going back', pages, (web) => {
+  let page: Page
+  let fieldRequests: number
+  /** Every list is another one: the n-th answer begins with the n-th item. */
+  let answers: number
+
+  beforeEach(() => {
     answers = fieldRequests = 0
-    server.rank = (request) => {
+    web.server.rank = (request) => {
       const { candidates = Array.from({ length: 10 }, (_, index) => `sku-${index}`).toReversed() } = request
       const turn = answers++ % candidates.length
       return ranked({
@@ -47,9 +37,7 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
         ],
       })
     }
-    context = await browser.browser.newContext()
   })
-  afterEach(() => context.close())
 
   const FILLED = `<ul data-attune-slot="for-you" data-attune-k="4" data-attune-live data-attune-items="/items.json?ids={ids}">
     <template><li><a href="#{id}">{name}</a></li></template>
@@ -75,25 +63,25 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
           window.attune = [['on', 'error', (error) => problems.push(error.code)]]
         </script>
         <script defer src="/attune-back.js"></script>
-        <script defer src="/attune.js" data-endpoint="${server.endpoint}" data-site="public-key" ${attributes}></script>
+        <script defer src="/attune.js" data-endpoint="${web.server.endpoint}" data-site="public-key" ${attributes}></script>
         <main>${content}</main><button data-attune-item="tea">tea</button> <a id="away" href="/other">other</a>`,
     })
-    server.files.set('/', html(body))
-    server.files.set('/other', html('other'))
-    server.files.set('/items.json', {
+    web.server.files.set('/', html(body))
+    web.server.files.set('/other', html('other'))
+    web.server.files.set('/items.json', {
       type: 'application/json',
       text: JSON.stringify(
         Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`sku-${i}`, { name: `Thing ${i}` }])),
       ),
     })
   }
-  async function open(body: string, within = context, attributes = ''): Promise<void> {
+  async function open(body: string, within = web.context, attributes = ''): Promise<void> {
     await serve(body, attributes)
     page = await within.newPage()
     page.on('request', (request) => {
       if (request.url().includes('/items.json')) fieldRequests++
     })
-    await page.goto(server.origin)
+    await page.goto(web.server.origin)
   }
   const shown = () => page.$$eval('[data-attune-slot] li', (all) => all.map((card) => card.textContent))
   const measured = () =>
@@ -123,7 +111,7 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
     const list = ['Thing 1', 'Thing 2', 'Thing 3', 'Thing 4']
     await expect.poll(shown).toEqual(list)
     await leave()
-    const asked = server.ranks.length
+    const asked = web.server.ranks.length
     const fields = fieldRequests
     await back()
     expect(await shown()).toEqual(list)
@@ -131,7 +119,7 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
       [1, 2, 3, 4].map((id, index) => ({ attuneItem: `sku-${id}`, attunePosition: `${index}` })),
     )
     await sleep(300)
-    expect([server.ranks.length - asked, fieldRequests - fields]).toEqual([0, 0])
+    expect([web.server.ranks.length - asked, fieldRequests - fields]).toEqual([0, 0])
     expect(await measured()).toEqual({ restored: 0, shifts: 0 })
     // What the page says itself while it is read, then the list, and nothing in between.
     expect((await states()).at(-1)).toBe(list.join())
@@ -139,7 +127,7 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
 
     await page.click('text=tea')
     await expect.poll(shown).toEqual(['Thing 2', 'Thing 3', 'Thing 4', 'Thing 5'])
-    expect(server.ranks.length - asked).toBe(1)
+    expect(web.server.ranks.length - asked).toBe(1)
     await page.evaluate(() => (window.attune as Client).refresh('for-you'))
     expect(await shown()).toEqual(['Thing 3', 'Thing 4', 'Thing 5', 'Thing 6'])
   })
@@ -155,7 +143,7 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
     await leave()
     await back()
     expect(await shown()).toEqual(order)
-    expect(server.ranks).toHaveLength(2)
+    expect(web.server.ranks).toHaveLength(2)
   })
 
   test('a reload, a new visit, and a page with other cards ask anew', async () => {
@@ -165,15 +153,15 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
     await expect.poll(shown).toEqual(['d', 'c', 'b', 'a'])
     await page.reload()
     await expect.poll(shown).toEqual(['c', 'b', 'a', 'd'])
-    await page.goto(`${server.origin}/other`)
-    await page.goto(server.origin)
-    await expect.poll(() => server.ranks.length).toBe(3)
+    await page.goto(`${web.server.origin}/other`)
+    await page.goto(web.server.origin)
+    await expect.poll(() => web.server.ranks.length).toBe(3)
     await listed()
     await leave()
     await page.evaluate(() => (localStorage['changed'] = 'yes'))
     await back()
-    await expect.poll(() => server.ranks.length).toBe(4)
-    expect(server.ranks.at(-1)?.candidates).toEqual(['e', 'b', 'c', 'd'])
+    await expect.poll(() => web.server.ranks.length).toBe(4)
+    expect(web.server.ranks.at(-1)?.candidates).toEqual(['e', 'b', 'c', 'd'])
   })
 
   test('a view of the page that one has come back to is no reason for another list', async () => {
@@ -182,10 +170,10 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
     const list = await shown()
     await leave()
     await back()
-    await expect.poll(() => server.events().filter(({ kind }) => kind === 'view').length).toBe(2)
+    await expect.poll(() => web.server.events().filter(({ kind }) => kind === 'view').length).toBe(2)
     await sleep(200)
     expect(await shown()).toEqual(list)
-    expect(server.ranks).toHaveLength(1)
+    expect(web.server.ranks).toHaveLength(1)
   })
 
   test('out of the back/forward cache: what is on its way when the page is left changes nothing', async () => {
@@ -199,7 +187,7 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
     await listed()
     const list = await shown()
     let held = 0
-    server.fault = async (path) => {
+    web.server.fault = async (path) => {
       if (path === '/v1/rank') {
         held++
         await sleep(700)
@@ -209,7 +197,7 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
     await page.click('text=tea')
     await expect.poll(() => held).toBe(1)
     // Without a client: while a batch is on its way the page holds the lock, and the browser keeps no page whose lock another wants.
-    server.files.set('/other', { type: 'text/html', text: '<!doctype html><title>other</title>other' })
+    web.server.files.set('/other', { type: 'text/html', text: '<!doctype html><title>other</title>other' })
     await leave()
     await back()
     expect((await measured()).restored).toBe(1)
@@ -252,20 +240,20 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
     expect(await shown()).toEqual(tea)
     await move(1, '/cups')
     expect(await shown()).toEqual(cups)
-    expect(server.ranks).toHaveLength(2)
+    expect(web.server.ranks).toHaveLength(2)
     // The same address, but a new place in the history.
     await go('/tea')
     expect(await shown()).not.toEqual(tea)
-    expect(server.ranks).toHaveLength(3)
+    expect(web.server.ranks).toHaveLength(3)
   })
 
   test('without consent, and once the visitor is forgotten, no list is kept', async () => {
-    await open(FILLED, context, 'data-consent="denied"')
+    await open(FILLED, web.context, 'data-consent="denied"')
     await listed()
     await leave()
     expect(await kept()).toEqual([])
     await back()
-    await expect.poll(() => server.ranks.length).toBe(2)
+    await expect.poll(() => web.server.ranks.length).toBe(2)
 
     await open(FILLED)
     await listed()
@@ -276,7 +264,7 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
     expect(await kept()).toEqual([])
     await leave()
     await back()
-    await expect.poll(() => server.ranks.length).toBe(4)
+    await expect.poll(() => web.server.ranks.length).toBe(4)
   })
 
   test('more than 30 minutes later the list is a new one; storage that is full or holds nonsense is no reason to fail', async () => {
@@ -290,12 +278,12 @@ describe.skipIf(executable === undefined)(`going back in Chromium${skipped}`, ()
       sessionStorage[key] = JSON.stringify(older)
     })
     await back()
-    await expect.poll(() => server.ranks.length).toBe(2)
+    await expect.poll(() => web.server.ranks.length).toBe(2)
     await listed()
     await leave()
     await page.evaluate(() => (sessionStorage['attune-public-key-lists'] = '{"no":'))
     await back()
-    await expect.poll(() => server.ranks.length).toBe(3)
+    await expect.poll(() => web.server.ranks.length).toBe(3)
     await listed()
     expect(await page.evaluate(() => (window as unknown as { problems: string[] }).problems)).toEqual([])
   })

@@ -1,49 +1,31 @@
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
-import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
+import { describeInChromium, type WebOptions } from './web-testing/in-chromium.ts'
 
-const executable = findBrowser('chromium')
-const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
-
-describe.skipIf(executable === undefined)(`what is told of a page in Chromium${skipped}`, () => {
-  let server: WireServer
-  let browser: RunningChromium
-  let context: BrowserContext
-  const profile = temporaryProfile()
-
-  beforeAll(async () => {
-    server = await startWireServer()
+const pages: WebOptions = {
+  async serve(server) {
     server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
-    browser = await startChromium(profile.path)
-  })
-  afterAll(async () => {
-    await browser.close()
-    await server.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    server.reset()
-    context = await browser.browser.newContext({ hasTouch: true })
-  })
-  afterEach(() => context.close())
+  },
+  context: { hasTouch: true },
+}
 
+describeInChromium('what is told of a page', pages, (web) => {
   async function open(body: string): Promise<Page> {
-    server.files.set('/', {
+    web.server.files.set('/', {
       type: 'text/html',
       text: `<!doctype html><title>shop</title><script>window.problems = []
         window.attune = [['on', 'error', (error) => problems.push(error.code)]]</script>
-        <script async src="/attune.js" data-endpoint="${server.endpoint}" data-site="public-key"></script>${body}`,
+        <script async src="/attune.js" data-endpoint="${web.server.endpoint}" data-site="public-key"></script>${body}`,
     })
-    const page = await context.newPage()
-    await page.goto(server.origin)
+    const page = await web.context.newPage()
+    await page.goto(web.server.origin)
     await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
     return page
   }
   const told = () =>
-    server
+    web.server
       .events()
       .filter(({ kind }) => kind !== 'impression')
       .map(({ kind, item, value, query, slot, position }) => ({ kind, item, value, query, slot, position }))

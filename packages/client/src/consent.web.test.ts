@@ -1,33 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
-import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
+import { describeInChromium, type WebOptions } from './web-testing/in-chromium.ts'
 
-const executable = findBrowser('chromium')
-const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
-
-describe.skipIf(executable === undefined)(`consent in Chromium${skipped}`, () => {
-  let server: WireServer
-  let browser: RunningChromium
-  let context: BrowserContext
-  const profile = temporaryProfile()
-
-  let script = ''
-  beforeAll(async () => {
-    script = await bundleScript()
-    browser = await startChromium(profile.path)
-  })
-  afterAll(async () => {
-    await browser.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    // One for each test: what a page sends as it goes must not reach the next test's.
-    server = await startWireServer()
-    server.files.set('/attune.js', { type: 'text/javascript', text: script })
+const pages: WebOptions = {
+  async serve(server) {
+    server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
     for (const consent of ['granted', 'pending', 'denied']) {
       server.files.set(`/${consent}`, {
         type: 'text/html',
@@ -37,17 +17,14 @@ describe.skipIf(executable === undefined)(`consent in Chromium${skipped}`, () =>
           <ul data-attune-slot="for-you" data-attune-rank data-attune-live><li data-attune-item="a">a</li><li data-attune-item="b">b</li></ul>`,
       })
     }
-    context = await browser.browser.newContext()
-  })
-  afterEach(async () => {
-    await context.close()
-    await server.close()
-  })
+  },
+}
 
+describeInChromium('consent', pages, (web) => {
   async function open(path: string, script?: () => void): Promise<Page> {
-    const page = await context.newPage()
+    const page = await web.context.newPage()
     if (script) await page.addInitScript(script)
-    await page.goto(server.origin + path)
+    await page.goto(web.server.origin + path)
     await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
     return page
   }
@@ -56,7 +33,7 @@ describe.skipIf(executable === undefined)(`consent in Chromium${skipped}`, () =>
   const databases = (page: Page) =>
     page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name))
   const items = () =>
-    server
+    web.server
       .events()
       .filter((event) => event.kind === 'click')
       .map((event) => event.item)
@@ -70,9 +47,9 @@ describe.skipIf(executable === undefined)(`consent in Chromium${skipped}`, () =>
     expect(await databases(page)).toEqual([])
     await page.evaluate(() => window.dispatchEvent(new Event('pagehide')))
     await sleep(200)
-    expect(server.methods.filter((method) => method !== 'POST /v1/rank')).toEqual([])
-    expect(server.ranks.length).toBeGreaterThanOrEqual(2)
-    for (const request of server.ranks) {
+    expect(web.server.methods.filter((method) => method !== 'POST /v1/rank')).toEqual([])
+    expect(web.server.ranks.length).toBeGreaterThanOrEqual(2)
+    for (const request of web.server.ranks) {
       expect(Object.keys(request).toSorted()).toEqual(
         request.slot === 'more'
           ? ['k', 'slot']
@@ -106,12 +83,12 @@ describe.skipIf(executable === undefined)(`consent in Chromium${skipped}`, () =>
     const page = await open('/pending')
     await page.click('text=tea')
     await sleep(300)
-    expect([server.attempts, server.visitors, await databases(page)]).toEqual([[], 0, []])
+    expect([web.server.attempts, web.server.visitors, await databases(page)]).toEqual([[], 0, []])
     await answer(page, 'granted')
     await expect.poll(items).toEqual(['tea'])
     await page.click('text=cup')
     await expect.poll(items).toEqual(['tea', 'cup'])
-    expect(server.visitors).toBe(1)
+    expect(web.server.visitors).toBe(1)
   })
 
   test('pending, then denied: what was held is forgotten, for good', async () => {
@@ -125,14 +102,14 @@ describe.skipIf(executable === undefined)(`consent in Chromium${skipped}`, () =>
   })
 
   test('granted, then denied: handle, token and waiting events are gone from the device, also for the next page', async () => {
-    server.fault = () => 'cut-before'
+    web.server.fault = () => 'cut-before'
     const page = await open('/granted')
     await page.click('text=tea')
     await sleep(300)
     await answer(page, 'denied')
     await page.waitForTimeout(200)
     await page.close()
-    server.fault = () => undefined
+    web.server.fault = () => undefined
     const next = await open('/granted')
     await next.click('text=cup')
     await expect.poll(items).toEqual(['cup'])

@@ -1,64 +1,50 @@
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { beforeEach, expect, test } from 'vitest'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
-import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
+import { describeInChromium, type WebOptions } from './web-testing/in-chromium.ts'
+import { ranked } from './web-testing/wire-server.ts'
 
-const executable = findBrowser('chromium')
-const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
-
-describe.skipIf(executable === undefined)(`the debug panel in Chromium${skipped}`, () => {
-  let server: WireServer
-  let browser: RunningChromium
-  let context: BrowserContext
-  let page: Page
-  let violations: string[]
-  const profile = temporaryProfile()
-
-  beforeAll(async () => {
-    server = await startWireServer()
+const pages: WebOptions = {
+  async serve(server) {
     for (const [name, entry] of [
       ['attune', 'iife.ts'],
       ['attune-debug', 'debug.iife.ts'],
     ] as const)
       server.files.set(`/${name}.js`, { type: 'text/javascript', text: await bundleScript(entry) })
-    browser = await startChromium(profile.path)
-  })
-  afterAll(async () => {
-    await browser.close()
-    await server.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    server.reset()
+  },
+}
+
+describeInChromium('the debug panel', pages, (web) => {
+  let page: Page
+  let violations: string[]
+
+  beforeEach(() => {
     violations = []
-    context = await browser.browser.newContext()
   })
-  afterEach(() => context.close())
 
   /** A page whose style would hide and repaint everything, and whose policy forbids everything else. */
   async function open(query = '?attune-debug', attributes = ''): Promise<void> {
-    server.files.set('/', {
+    web.server.files.set('/', {
       type: 'text/html',
       text: `<!doctype html><html lang="en"><title>shop</title>
         <meta http-equiv="content-security-policy" content="default-src 'none'; script-src 'nonce-a';
-          style-src 'nonce-a'; connect-src ${server.endpoint}; require-trusted-types-for 'script'; trusted-types 'none'">
+          style-src 'nonce-a'; connect-src ${web.server.endpoint}; require-trusted-types-for 'script'; trusted-types 'none'">
         <style nonce="a">
           * { color: rgb(255, 0, 0) !important; font-size: 40px !important }
           attune-debug, section, table { display: none !important }
         </style>
-        <script nonce="a" async src="/attune.js" data-endpoint="${server.endpoint}" data-site="public-key" ${attributes}></script>
+        <script nonce="a" async src="/attune.js" data-endpoint="${web.server.endpoint}" data-site="public-key" ${attributes}></script>
         <button data-attune-item="tea">tea</button>
         <ul data-attune-slot="shelf" data-attune-rank data-attune-live>
           <li data-attune-item="cup">cup</li><li data-attune-item="pot">pot</li>
         </ul><ul data-attune-slot="mine"><li data-attune-item="jug">jug</li></ul>`,
     })
-    page = await context.newPage()
+    page = await web.context.newPage()
     page.on('console', (message) => {
       if (/Content.Security.Policy|TrustedHTML/i.test(message.text())) violations.push(message.text())
     })
-    await page.goto(server.origin + query)
+    await page.goto(web.server.origin + query)
     await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
   }
   const panel = () => page.getByRole('region', { name: 'Attune debug' })
@@ -72,7 +58,7 @@ describe.skipIf(executable === undefined)(`the debug panel in Chromium${skipped}
   }
 
   test('shows consent, queue, batches with their answers, slots with decision, place and reason, under a strict policy', async () => {
-    server.rank = (request) => ({
+    web.server.rank = (request) => ({
       ...ranked(request),
       items: [
         { id: 'pot', score: 2.5, because: { item: 'tea', kind: 'click' } },
@@ -98,14 +84,14 @@ describe.skipIf(executable === undefined)(`the debug panel in Chromium${skipped}
     expect(await line('Visitor').textContent()).toBe('no handle yet')
 
     // The edge fails: what is clicked waits, and is seen to wait.
-    server.fault = (path) =>
+    web.server.fault = (path) =>
       path === '/v1/events' ? { status: 503, body: { code: 'STORE_UNAVAILABLE' } } : undefined
     await page.click('text=tea')
     await expect
       .poll(() => line('Queue').textContent())
       .toMatch(/^[1-9]\d* events? waiting, in [1-9]\d* batch/)
     await expect.poll(() => panel().textContent()).toContain('DELIVERY_DELAYED')
-    server.fault = () => undefined
+    web.server.fault = () => undefined
     await page.evaluate(() => window.dispatchEvent(new Event('online')))
     await expect.poll(() => line('Queue').textContent()).toBe('0 events waiting, in 0 batches')
     await expect.poll(() => panel().textContent()).toMatch(/1 accepted, \d+ ms, 6\.29 RU/)
@@ -137,15 +123,15 @@ describe.skipIf(executable === undefined)(`the debug panel in Chromium${skipped}
     await expect.poll(() => page.locator('attune-debug').count()).toBe(0)
     // Nothing of it is left behind: the page goes on, and clicks in the panel were nobody's clicks.
     await page.click('text=tea')
-    await expect.poll(() => server.events().filter(({ kind }) => kind === 'click').length).toBe(1)
+    await expect.poll(() => web.server.events().filter(({ kind }) => kind === 'click').length).toBe(1)
   })
 
   test('is not loaded unless it is asked for; pending and denied consent are named, with what the browser says', async () => {
     const loaded: string[] = []
-    context.on('request', (request) => loaded.push(new URL(request.url()).pathname))
+    web.context.on('request', (request) => loaded.push(new URL(request.url()).pathname))
     await open('')
     await page.click('text=tea')
-    await expect.poll(() => server.events().length).toBeGreaterThan(0)
+    await expect.poll(() => web.server.events().length).toBeGreaterThan(0)
     expect(loaded).not.toContain('/attune-debug.js')
 
     await open('?attune-debug', 'data-consent="pending"')
@@ -157,7 +143,9 @@ describe.skipIf(executable === undefined)(`the debug panel in Chromium${skipped}
     await expect.poll(() => line('Consent').textContent()).toBe('denied')
     await expect.poll(() => line('Queue').textContent()).toBe('0 events waiting, in 0 batches')
 
-    await context.addInitScript('Object.defineProperty(navigator, "globalPrivacyControl", { value: true })')
+    await web.context.addInitScript(
+      'Object.defineProperty(navigator, "globalPrivacyControl", { value: true })',
+    )
     await open()
     await expect.poll(() => line('Consent').textContent()).toBe('denied, Global Privacy Control')
   })

@@ -1,21 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
 import { bundleScript } from './web-testing/bundle.ts'
-import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
+import { describeInChromium, type WebOptions } from './web-testing/in-chromium.ts'
 
-const executable = findBrowser('chromium')
-const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
-
-describe.skipIf(executable === undefined)(`navigation in Chromium${skipped}`, () => {
-  let server: WireServer
-  let browser: RunningChromium
-  let context: BrowserContext
-  const profile = temporaryProfile()
-
-  beforeAll(async () => {
-    server = await startWireServer()
+const pages: WebOptions = {
+  async serve(server) {
     server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
     const page = (body: string) => ({
       type: 'text/html',
@@ -26,34 +16,26 @@ describe.skipIf(executable === undefined)(`navigation in Chromium${skipped}`, ()
     })
     server.files.set('/', page('<button data-attune-item="tea">tea</button><a href="/other">other</a>'))
     server.files.set('/other', page('other'))
-    browser = await startChromium(profile.path, { flags: ['--enable-features=BackForwardCache'] })
-  })
-  afterAll(async () => {
-    await browser.close()
-    await server.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    server.reset()
-    context = await browser.browser.newContext()
-  })
-  afterEach(() => context.close())
+  },
+  flags: ['--enable-features=BackForwardCache'],
+}
 
-  async function open(within = context): Promise<Page> {
+describeInChromium('navigation', pages, (web) => {
+  async function open(within = web.context): Promise<Page> {
     const page = await within.newPage()
-    await page.goto(server.origin)
+    await page.goto(web.server.origin)
     await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
     return page
   }
   const told = () =>
-    server
+    web.server
       .events()
       .filter((event) => event.kind !== 'impression')
       .map(({ kind, item }) => `${kind} ${item}`)
 
   test('a page comes back out of the back/forward cache, and goes on sending', async () => {
     // Not in a context of its own: those have no back/forward cache.
-    const page = await open(browser.context)
+    const page = await open(web.browser.context)
     await page.click('text=tea')
     await expect.poll(told).toEqual(['click tea'])
     await page.click('text=other')
@@ -84,7 +66,7 @@ describe.skipIf(executable === undefined)(`navigation in Chromium${skipped}`, ()
       await expect.poll(() => page.$$eval('li', (all) => all.length)).toBe(2)
     }
     await expect.poll(told).toEqual(['view cup', 'click cup', 'view pot', 'click pot'])
-    expect(server.ranks.map(({ slot, item }) => [slot, item])).toEqual([
+    expect(web.server.ranks.map(({ slot, item }) => [slot, item])).toEqual([
       ['like-cup', 'cup'],
       ['like-pot', 'pot'],
     ])
@@ -117,7 +99,7 @@ describe.skipIf(executable === undefined)(`navigation in Chromium${skipped}`, ()
     await expect
       .poll(
         () =>
-          server
+          web.server
             .events()
             .filter((event) => event.kind === 'impression')
             .map((event) => event.item),

@@ -1,12 +1,11 @@
 import type { TrackedEvent } from '@attune/core'
-import type { BrowserContext, Page, Request } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Page, Request } from 'playwright-core'
+import { beforeEach, expect, test } from 'vitest'
 import type { Client, ClientOptions } from './client.ts'
 import type { onDevice } from './on-device.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleModule } from './web-testing/bundle.ts'
 import { serveModel, type ModelServer } from './web-testing/model.ts'
-import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
+import { describeInChromium, type WebOptions } from './web-testing/in-chromium.ts'
 
 declare global {
   interface Window {
@@ -22,43 +21,26 @@ declare global {
   }
 }
 
-const executable = findBrowser('chromium')
-const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
 const CARDS = Array.from({ length: 12 }, (_, index) => `item-${index * 5}`)
 
-describe.skipIf(executable === undefined)(`ranking on the device in Chromium${skipped}`, () => {
-  let server: WireServer
+const script = bundleModule(new URL('web-testing/device.page.ts', import.meta.url), 'page')
+const pages: WebOptions = {
+  async serve(server) {
+    server.files.set('/page.js', { type: 'text/javascript', text: await script })
+  },
+}
+
+describeInChromium('ranking on the device', pages, (web) => {
   let model: ModelServer
-  let browser: RunningChromium
-  let context: BrowserContext
   let page: Page
   let requests: Request[]
-  const profile = temporaryProfile()
-
-  let script = ''
-  beforeAll(async () => {
-    script = await bundleModule(new URL('web-testing/device.page.ts', import.meta.url), 'page')
-    browser = await startChromium(profile.path)
-  })
-  afterAll(async () => {
-    await browser.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    // One for each test: what a page sends as it goes must not reach the next test's.
-    server = await startWireServer()
-    server.files.set('/page.js', { type: 'text/javascript', text: script })
-    model = serveModel(server)
-    context = await browser.browser.newContext()
+  beforeEach(() => {
+    model = serveModel(web.server)
     requests = []
-  })
-  afterEach(async () => {
-    await context.close()
-    await server.close()
   })
 
   async function open(options: Partial<ClientOptions> = {}): Promise<void> {
-    server.files.set('/', {
+    web.server.files.set('/', {
       type: 'text/html',
       text: `<!doctype html><title>shop</title>
         <style>li { height: 40px; width: 200px; margin: 0 }</style>
@@ -79,12 +61,12 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
         </script>
         <script src="/page.js"></script>
         <script>client = page.createClient({
-          endpoint: '${server.endpoint}', site: 'public-key', device: page.onDevice(), ...${JSON.stringify(options)}
+          endpoint: '${web.server.endpoint}', site: 'public-key', device: page.onDevice(), ...${JSON.stringify(options)}
         })</script>`,
     })
-    page = await context.newPage()
+    page = await web.context.newPage()
     page.on('request', (request) => requests.push(request))
-    await page.goto(server.origin)
+    await page.goto(web.server.origin)
   }
   const shown = () => page.$$eval('li', (all) => all.map((card) => card.dataset['attuneItem'] ?? ''))
   const frames = (): Promise<string[][]> => page.evaluate(() => window.atFrame)
@@ -105,7 +87,7 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
     await ready(await model.order(CARDS, []))
     let release = (): void => {}
     const held = new Promise<void>((resolve) => (release = resolve))
-    server.fault = async () => void (await held)
+    web.server.fault = async () => void (await held)
     const before = await shown()
     await click('item-15')
     await expect.poll(frames).toHaveLength(1)
@@ -115,11 +97,11 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
     expect(await page.$$eval('li', (all) => all.map((card) => card.dataset['attunePosition']))).toEqual(
       CARDS.map((_, index) => String(index)),
     )
-    const asked = server.ranks.length
+    const asked = web.server.ranks.length
     await page.evaluate(() => (window.moves = 0))
     release()
-    await expect.poll(() => server.ranks.length).toBeGreaterThan(asked)
-    await expect.poll(() => server.events().some((event) => event.kind === 'click')).toBe(true)
+    await expect.poll(() => web.server.ranks.length).toBeGreaterThan(asked)
+    await expect.poll(() => web.server.events().some((event) => event.kind === 'click')).toBe(true)
     await page.waitForLoadState('networkidle')
     expect(await shown()).toEqual(expected)
     expect(await page.evaluate(() => [window.moves, window.shift])).toEqual([0, 0])
@@ -128,7 +110,7 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
   test('offline, click after click: each order is that of all clicks so far, in its own frame', async () => {
     await open()
     await ready(await model.order(CARDS, []))
-    await context.setOffline(true)
+    await web.context.setOffline(true)
     const items = ['item-10', 'item-55', 'item-10', 'item-0']
     for (const [index, item] of items.entries()) {
       await click(item)
@@ -151,7 +133,7 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
     const fresh = await model.order(CARDS, clicked('item-20'))
     expect(fresh).not.toEqual(old)
     await ready(fresh)
-    await context.setOffline(true)
+    await web.context.setOffline(true)
     await click('item-35')
     await expect.poll(frames).toEqual([old, await model.order(CARDS, clicked('item-20', 'item-35'))])
   })
@@ -161,7 +143,9 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
       'Global Privacy Control',
       {},
       (): Promise<unknown> =>
-        context.addInitScript('Object.defineProperty(navigator, "globalPrivacyControl", { value: true })'),
+        web.context.addInitScript(
+          'Object.defineProperty(navigator, "globalPrivacyControl", { value: true })',
+        ),
     ],
     ['consent denied', { consent: 'denied' as const }, (): Promise<unknown> => Promise.resolve()],
   ])(
@@ -178,10 +162,12 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
       await page.reload()
       await ready(expected)
       await page.evaluate(() => window.client.flush())
-      const own = new URL(server.origin).host
+      const own = new URL(web.server.origin).host
       const told = requests.filter((request) => new URL(request.url()).host !== own)
       expect(
-        new Set(told.map((request) => `${request.method()} ${request.url().replace(server.endpoint, '')}`)),
+        new Set(
+          told.map((request) => `${request.method()} ${request.url().replace(web.server.endpoint, '')}`),
+        ),
       ).toEqual(new Set(['POST /v1/rank?key=public-key', `GET /v1/weights/${model.digest()}?key=public-key`]))
       for (const request of told) {
         expect((await request.allHeaders())['cookie']).toBeUndefined()
@@ -190,7 +176,7 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
         if (body !== null)
           expect(JSON.parse(body)).toEqual({ slot: 'category', k: 12, candidates: CARDS, device: true })
       }
-      expect([server.attempts, server.visitors]).toEqual([[], 0])
+      expect([web.server.attempts, web.server.visitors]).toEqual([[], 0])
       expect(
         await page.evaluate(async () => [document.cookie, await indexedDB.databases(), localStorage.length]),
       ).toEqual(['', [], 0])
@@ -203,7 +189,7 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
   )
 
   test('weights that cannot be had are told once, and the edge goes on ranking', async () => {
-    server.files.set(`/v1/weights/${model.digest()}`, {
+    web.server.files.set(`/v1/weights/${model.digest()}`, {
       type: 'application/json',
       text: '{"code":"WEIGHTS_UNKNOWN"}',
     })
@@ -218,7 +204,7 @@ describe.skipIf(executable === undefined)(`ranking on the device in Chromium${sk
   test('a list for the device that contradicts itself: told once, the order of the edge stays, nothing is thrown', async () => {
     const problems: string[] = []
     const { answer } = model
-    server.rank = async (request) => {
+    web.server.rank = async (request) => {
       const response = await answer(request)
       return {
         ...response,

@@ -1,40 +1,21 @@
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import type { TrackedEvent } from '@attune/core'
 import type { Client } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
-import { startWireServer, type WireServer } from './web-testing/wire-server.ts'
+import { describeInChromium, type WebOptions } from './web-testing/in-chromium.ts'
 
-const executable = findBrowser('chromium')
-const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
-
-describe.skipIf(executable === undefined)(`plug-ins in Chromium${skipped}`, () => {
-  let server: WireServer
-  let browser: RunningChromium
-  let context: BrowserContext
-  const profile = temporaryProfile()
-
-  beforeAll(async () => {
-    server = await startWireServer()
+const pages: WebOptions = {
+  async serve(server) {
     for (const [name, entry] of [
       ['attune', 'iife.ts'],
       ['attune-dwell', 'dwell.iife.ts'],
     ] as const)
       server.files.set(`/${name}.js`, { type: 'text/javascript', text: await bundleScript(entry) })
-    browser = await startChromium(profile.path)
-  })
-  afterAll(async () => {
-    await browser.close()
-    await server.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    server.reset()
-    context = await browser.browser.newContext()
-  })
-  afterEach(() => context.close())
+  },
+}
 
+describeInChromium('plug-ins', pages, (web) => {
   async function open(body: string, calls = '[]', prepare?: (page: Page) => Promise<void>): Promise<Page> {
     const html = (content: string) => ({
       type: 'text/html',
@@ -42,18 +23,18 @@ describe.skipIf(executable === undefined)(`plug-ins in Chromium${skipped}`, () =
           window.problems = []
           window.attune = [['on', 'error', (error) => problems.push([error.code, error.message])], ...${calls}]
         </script>
-        <script async src="/attune.js" data-endpoint="${server.endpoint}" data-site="public-key"></script>
+        <script async src="/attune.js" data-endpoint="${web.server.endpoint}" data-site="public-key"></script>
         ${content}`,
     })
-    server.files.set('/', html(body))
-    server.files.set('/other', html('other'))
-    const page = await context.newPage()
+    web.server.files.set('/', html(body))
+    web.server.files.set('/other', html('other'))
+    const page = await web.context.newPage()
     await prepare?.(page)
-    await page.goto(server.origin)
+    await page.goto(web.server.origin)
     await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
     return page
   }
-  const told = () => server.events().filter(({ kind }) => kind !== 'impression')
+  const told = () => web.server.events().filter(({ kind }) => kind !== 'impression')
   const brief = () => told().map(({ kind, item, value }) => [kind, item, value])
 
   test('drop, enrich, and one that throws: each event goes on as the others leave it, from the view at load on; told once', async () => {
@@ -182,7 +163,7 @@ describe.skipIf(executable === undefined)(`plug-ins in Chromium${skipped}`, () =
     test('in real time: a page that is left tells it before it goes, at least as long as it was looked at', async () => {
       const page = await open(ITEM)
       await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1_500)))
-      await page.goto(`${server.origin}/other`)
+      await page.goto(`${web.server.origin}/other`)
       await expect.poll(() => dwell().length).toBe(1)
       const [[item, seconds] = []] = dwell()
       expect(item).toBe('tea')

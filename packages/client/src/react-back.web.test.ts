@@ -1,24 +1,14 @@
 import { build } from 'esbuild'
-import type { BrowserContext } from 'playwright-core'
 import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createClient } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { App } from './web-testing/react-routed-app.ts'
-import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
+import { describeInChromium, type WebOptions } from './web-testing/in-chromium.ts'
+import { ranked } from './web-testing/wire-server.ts'
 
-const executable = findBrowser('chromium')
-const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
-
-describe.skipIf(executable === undefined)(`going back in an app of React${skipped}`, () => {
-  let server: WireServer
-  let browser: RunningChromium
-  let context: BrowserContext
-  const profile = temporaryProfile()
-
-  beforeAll(async () => {
-    server = await startWireServer()
+const pages: WebOptions = {
+  async serve(server) {
     const { outputFiles } = await build({
       entryPoints: [`${import.meta.dirname}/web-testing/react-routed-app.ts`],
       conditions: ['@attune/source'],
@@ -45,19 +35,11 @@ describe.skipIf(executable === undefined)(`going back in an app of React${skippe
         <script src="/app.js"></script><script>app.start('${server.endpoint}')</script>`,
     })
     server.files.set('/elsewhere', { type: 'text/html', text: '<!doctype html><title>elsewhere</title>' })
-    browser = await startChromium(profile.path, { flags: ['--disable-features=BackForwardCache'] })
-  })
-  afterAll(async () => {
-    await browser.close()
-    await server.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    server.reset()
-    context = await browser.browser.newContext()
-  })
-  afterEach(() => context.close())
+  },
+  flags: ['--disable-features=BackForwardCache'],
+}
 
+describeInChromium('going back in an app of React', pages, (web) => {
   test('back to a view: its list is in the first frame drawn, without a request; back from elsewhere: after hydration, without one', async () => {
     let answers = 0
     const orders = [
@@ -65,33 +47,33 @@ describe.skipIf(executable === undefined)(`going back in an app of React${skippe
       ['b', 'c', 'a'],
       ['a', 'c', 'b'],
     ]
-    server.rank = (request) => ({
+    web.server.rank = (request) => ({
       ...ranked(request),
       items: (orders[answers++] ?? []).map((id) => ({ id, score: 1 })),
     })
-    const page = await context.newPage()
-    await page.goto(server.origin)
+    const page = await web.context.newPage()
+    await page.goto(web.server.origin)
     const frames = () => page.evaluate(() => (window as unknown as { frames: string[] }).frames)
     // What the server rendered may be drawn before the script is there, or not at all.
     const later = async () => (await frames()).filter((state) => state !== 'abc')
     await expect.poll(later).toEqual(['cab'])
     // Live: the click asks anew, and the view is gone before the answer comes.
-    server.fault = async (path) =>
+    web.server.fault = async (path) =>
       path === '/v1/rank' ? { status: 503, body: { code: 'STAGED' } } : undefined
     await page.click('text=a')
     await expect.poll(later).toEqual(['cab', '/p/a'])
-    await expect.poll(() => server.events().map(({ kind }) => kind)).toContain('view')
-    server.fault = () => undefined
-    const asked = server.ranks.length
+    await expect.poll(() => web.server.events().map(({ kind }) => kind)).toContain('view')
+    web.server.fault = () => undefined
+    const asked = web.server.ranks.length
     await page.evaluate(() => history.back())
     const since = async () => (await frames()).slice((await frames()).indexOf('/p/a'))
     await expect.poll(since).toEqual(['/p/a', 'cab'])
-    expect(server.ranks.length).toBe(asked)
+    expect(web.server.ranks.length).toBe(asked)
 
-    await page.goto(`${server.origin}/elsewhere`)
+    await page.goto(`${web.server.origin}/elsewhere`)
     await page.goBack()
     await expect.poll(later).toEqual(['cab'])
-    expect(server.ranks.length).toBe(asked)
+    expect(web.server.ranks.length).toBe(asked)
     expect(await page.evaluate(() => (window as unknown as { hydration: string[] }).hydration)).toEqual([])
     // The next action has a list of its own.
     await page.evaluate(() =>

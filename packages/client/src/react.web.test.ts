@@ -1,17 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { build } from 'esbuild'
-import type { BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createClient } from './client.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { App, type AppProps } from './web-testing/react-app.ts'
 import { serveModel } from './web-testing/model.ts'
-import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
-
-const executable = findBrowser('chromium')
-const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
+import { describeInChromium, type WebOptions } from './web-testing/in-chromium.ts'
+import { ranked } from './web-testing/wire-server.ts'
 
 test("on a server: the page's own order, no request, no global touched", () => {
   const client = createClient({
@@ -27,14 +24,8 @@ test("on a server: the page's own order, no request, no global touched", () => {
   )
 })
 
-describe.skipIf(executable === undefined)(`React in Chromium${skipped}`, () => {
-  let server: WireServer
-  let browser: RunningChromium
-  let context: BrowserContext
-  const profile = temporaryProfile()
-
-  beforeAll(async () => {
-    server = await startWireServer()
+const pages: WebOptions = {
+  async serve(server) {
     const { outputFiles } = await build({
       entryPoints: [`${import.meta.dirname}/web-testing/react-app.ts`],
       conditions: ['@attune/source'],
@@ -45,28 +36,19 @@ describe.skipIf(executable === undefined)(`React in Chromium${skipped}`, () => {
       write: false,
     })
     server.files.set('/app.js', { type: 'text/javascript', text: outputFiles[0]?.text ?? '' })
-    browser = await startChromium(profile.path)
-  })
-  afterAll(async () => {
-    await browser.close()
-    await server.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    server.reset()
-    context = await browser.browser.newContext()
-  })
-  afterEach(() => context.close())
+  },
+}
 
+describeInChromium('React', pages, (web) => {
   async function open(props: AppProps): Promise<Page> {
-    const client = createClient({ endpoint: server.endpoint, site: 'public-key' })
-    server.files.set('/', {
+    const client = createClient({ endpoint: web.server.endpoint, site: 'public-key' })
+    web.server.files.set('/', {
       type: 'text/html',
       text: `<!doctype html><title>react</title><main>${renderToString(createElement(App, { client, ...props }))}</main>
-        <script src="/app.js"></script><script>app.start(${JSON.stringify(server.endpoint)}, ${JSON.stringify(props)})</script>`,
+        <script src="/app.js"></script><script>app.start(${JSON.stringify(web.server.endpoint)}, ${JSON.stringify(props)})</script>`,
     })
-    const page = await context.newPage()
-    await page.goto(server.origin)
+    const page = await web.context.newPage()
+    await page.goto(web.server.origin)
     return page
   }
   const shown = (page: Page) => page.$$eval('li', (all) => all.map((card) => card.textContent))
@@ -76,7 +58,7 @@ describe.skipIf(executable === undefined)(`React in Chromium${skipped}`, () => {
   test('hydrates what the server rendered, then puts it in order; clicks name slot, place and decision', async () => {
     let answer = (): void => {}
     const looked = new Promise<void>((resolve) => (answer = resolve))
-    server.fault = async (path) => (path === '/v1/rank' ? void (await looked) : undefined)
+    web.server.fault = async (path) => (path === '/v1/rank' ? void (await looked) : undefined)
     const page = await open({ candidates: ['a', 'b', 'c'] })
     expect(await shown(page)).toEqual(['a', 'b', 'c'])
     answer()
@@ -84,14 +66,14 @@ describe.skipIf(executable === undefined)(`React in Chromium${skipped}`, () => {
     expect(await hydration(page)).toEqual([])
     await page.click('text=b')
     await expect
-      .poll(() => server.events().find((event) => event.kind === 'click'))
+      .poll(() => web.server.events().find((event) => event.kind === 'click'))
       .toMatchObject({
         item: 'b',
         slot: 'related',
         position: 1,
         decision: '01900000-0000-7000-8000-000000000001',
       })
-    expect(server.ranks).toHaveLength(1)
+    expect(web.server.ranks).toHaveLength(1)
   })
 
   test('a list the server asked for is shown from the first paint, and not asked for again', async () => {
@@ -106,20 +88,20 @@ describe.skipIf(executable === undefined)(`React in Chromium${skipped}`, () => {
     expect(await shown(page)).toEqual(['b because x', 'a'])
     await sleep(300)
     expect(await shown(page)).toEqual(['b because x', 'a'])
-    expect([server.ranks, await hydration(page)]).toEqual([[], []])
+    expect([web.server.ranks, await hydration(page)]).toEqual([[], []])
   })
 
   test('a live slot is asked for again after a click; an edge that fails leaves the order', async () => {
     const page = await open({ candidates: ['a', 'b', 'c'], live: true })
     await expect.poll(() => shown(page)).toEqual(['c', 'b', 'a'])
-    server.rank = (request) => ({
+    web.server.rank = (request) => ({
       ...ranked(request),
       items: ['b', 'a', 'c'].map((id) => ({ id, score: 1 })),
     })
     await page.click('text=c')
     await expect.poll(() => shown(page)).toEqual(['b', 'a', 'c'])
-    expect(server.ranks.at(-1)?.recent).toMatchObject([{ kind: 'click', item: 'c' }])
-    server.fault = (path) => (path === '/v1/rank' ? { status: 500 } : undefined)
+    expect(web.server.ranks.at(-1)?.recent).toMatchObject([{ kind: 'click', item: 'c' }])
+    web.server.fault = (path) => (path === '/v1/rank' ? { status: 500 } : undefined)
     await page.click('text=a')
     await sleep(300)
     expect(await shown(page)).toEqual(['b', 'a', 'c'])
@@ -134,12 +116,12 @@ describe.skipIf(executable === undefined)(`React in Chromium${skipped}`, () => {
   })
 
   test('on the device: a live slot is in its new order at the next frame after a click, with no network', async () => {
-    const model = serveModel(server)
+    const model = serveModel(web.server)
     const candidates = ['item-1', 'item-2', 'item-3', 'item-4', 'item-5', 'item-6']
     const page = await open({ candidates, live: true, device: true })
     await expect.poll(() => shown(page)).toEqual(await model.order(candidates, []))
     await page.waitForLoadState('networkidle')
-    await context.setOffline(true)
+    await web.context.setOffline(true)
     const frame = page.evaluate(
       () =>
         new Promise((resolve) =>

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
 import type { Client } from './client.ts'
 import type { Calls, PageClient } from './iife.ts'
-import { findBrowser, startChromium, temporaryProfile, type RunningChromium } from '@attune/browsers'
 import { bundleScript } from './web-testing/bundle.ts'
-import { ranked, startWireServer, type WireServer } from './web-testing/wire-server.ts'
+import { describeInChromium, type WebOptions } from './web-testing/in-chromium.ts'
+import { ranked } from './web-testing/wire-server.ts'
 
 declare global {
   interface Window {
@@ -16,36 +16,19 @@ declare global {
   }
 }
 
-const executable = findBrowser('chromium')
 const DECISION = '01900000-0000-7000-8000-000000000001'
 
-const skipped = executable === undefined ? ' (skipped: no Chromium found; set ATTUNE_CHROMIUM)' : ''
-
-describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
-  let server: WireServer
-  let browser: RunningChromium
-  let context: BrowserContext
-  let page: Page
-  const profile = temporaryProfile()
-
-  beforeAll(async () => {
-    server = await startWireServer()
+const pages: WebOptions = {
+  async serve(server) {
     server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
-    browser = await startChromium(profile.path)
-  })
-  afterAll(async () => {
-    await browser.close()
-    await server.close()
-    profile.remove()
-  })
-  beforeEach(async () => {
-    server.reset()
-    context = await browser.browser.newContext()
-  })
-  afterEach(() => context.close())
+  },
+}
+
+describeInChromium('slots', pages, (web) => {
+  let page: Page
 
   async function open(body: string, head = ''): Promise<void> {
-    server.files.set('/', {
+    web.server.files.set('/', {
       type: 'text/html',
       text: `<!doctype html><title>shop</title>
         <meta http-equiv="content-security-policy" content="style-src 'nonce-a'">
@@ -56,11 +39,11 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
             .observe({ type: 'layout-shift', buffered: true })
           window.attune = [['on', 'error', (error) => problems.push(error.code)], ['on', 'ranked', (detail) => lists.push(detail)]]
         </script>${head}
-        <script async src="/attune.js" data-endpoint="${server.endpoint}" data-site="public-key"></script>
+        <script async src="/attune.js" data-endpoint="${web.server.endpoint}" data-site="public-key"></script>
         <body>${body}<footer>after</footer>`,
     })
-    page = await context.newPage()
-    await page.goto(server.origin)
+    page = await web.context.newPage()
+    await page.goto(web.server.origin)
   }
   const cards = (from: number, to: number, mark = 'own') =>
     Array.from(
@@ -74,7 +57,7 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
   const problems = () => page.evaluate(() => window.problems)
 
   test('a template is filled with the list, its own content holding the room: no layout shift', async () => {
-    server.files.set('/items.json', {
+    web.server.files.set('/items.json', {
       type: 'application/json',
       text: JSON.stringify(
         Object.fromEntries(
@@ -85,12 +68,12 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
         ),
       ),
     })
-    server.fault = async (path) => (path === '/v1/rank' ? void (await sleep(300)) : undefined)
+    web.server.fault = async (path) => (path === '/v1/rank' ? void (await sleep(300)) : undefined)
     await open(`<section data-attune-slot="for-you" data-attune-items="/items.json?ids={ids}"><h2>For you</h2><ul>
       <template><li><a href="{url}" title="{name}">{name}, {id}</a></li></template>${cards(0, 4)}</ul></section>`)
     expect(await shown()).toEqual(['own-0', 'own-1', 'own-2', 'own-3'])
     await expect.poll(shown).toEqual(['sku-0', 'sku-1', 'sku-2', 'sku-3'])
-    expect(server.ranks[0]).toMatchObject({ slot: 'for-you', k: 4, recent: [] })
+    expect(web.server.ranks[0]).toMatchObject({ slot: 'for-you', k: 4, recent: [] })
     expect(
       await page.$$eval('li a', (all) =>
         all.map((link) => [link.textContent, link.getAttribute('href'), link.getAttribute('title')]),
@@ -109,16 +92,16 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
   test("the page's cards are put in order, keep their state, and clicks name slot, place and decision", async () => {
     await open(`<ul data-attune-slot="related" data-attune-rank>${cards(0, 5)}</ul>`)
     await expect.poll(shown).toEqual(['own-4', 'own-3', 'own-2', 'own-1', 'own-0'])
-    expect(server.ranks[0]).toMatchObject({ candidates: ['own-0', 'own-1', 'own-2', 'own-3', 'own-4'] })
+    expect(web.server.ranks[0]).toMatchObject({ candidates: ['own-0', 'own-1', 'own-2', 'own-3', 'own-4'] })
     await page.click('text=own 1')
     await expect
-      .poll(() => server.events().filter((event) => event.kind === 'click'))
+      .poll(() => web.server.events().filter((event) => event.kind === 'click'))
       .toMatchObject([{ item: 'own-1', slot: 'related', position: 3, decision: DECISION }])
     await expect
-      .poll(() => server.events().filter((event) => event.kind === 'impression'), { timeout: 8_000 })
+      .poll(() => web.server.events().filter((event) => event.kind === 'impression'), { timeout: 8_000 })
       .toHaveLength(5)
     expect(
-      server.events().find((event) => event.kind === 'impression' && event.item === 'own-4'),
+      web.server.events().find((event) => event.kind === 'impression' && event.item === 'own-4'),
     ).toMatchObject({
       slot: 'related',
       position: 0,
@@ -133,8 +116,8 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
     await page.evaluate(() => (window.attune as Client).forget())
     expect(await shown()).toEqual(['own-2', 'own-1', 'own-0'])
     await page.click('text=own 1')
-    await expect.poll(() => server.events().filter((event) => event.kind === 'click').length).toBe(1)
-    const [click] = server.events().filter((event) => event.kind === 'click')
+    await expect.poll(() => web.server.events().filter((event) => event.kind === 'click').length).toBe(1)
+    const [click] = web.server.events().filter((event) => event.kind === 'click')
     expect(click).toMatchObject({ item: 'own-1', slot: 'related', position: 1 })
     expect(click).not.toHaveProperty('decision')
     await page.evaluate(() => (window.attune as Client).refresh())
@@ -144,7 +127,7 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
   test('a card with the focus stays where it is; Enter on it still clicks it', async () => {
     let answer = (): void => {}
     const focused = new Promise<void>((resolve) => (answer = resolve))
-    server.fault = async (path) => (path === '/v1/rank' ? void (await focused) : undefined)
+    web.server.fault = async (path) => (path === '/v1/rank' ? void (await focused) : undefined)
     await open(`<ul data-attune-slot="related" data-attune-rank>${cards(0, 4)}</ul>`)
     await page.focus('text=own 1')
     answer()
@@ -152,17 +135,17 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('own 1')
     await page.keyboard.press('Enter')
     await expect
-      .poll(() => server.events().find((event) => event.kind === 'click'))
+      .poll(() => web.server.events().find((event) => event.kind === 'click'))
       .toMatchObject({ item: 'own-1', position: 1 })
   })
 
   test("a shorter list leaves the page's own cards in the remaining places", async () => {
-    server.rank = (request) => ({ ...ranked(request), items: [{ id: 'sku-7', score: 1 }] })
+    web.server.rank = (request) => ({ ...ranked(request), items: [{ id: 'sku-7', score: 1 }] })
     await open(`<ul data-attune-slot="for-you"><template><li>{id}</li></template>${cards(0, 3)}</ul>`)
     await expect.poll(shown).toEqual(['sku-7', 'own-0', 'own-1'])
     await page.click('text=own 0')
-    await expect.poll(() => server.events().find((event) => event.kind === 'click')?.item).toBe('own-0')
-    expect(server.events().find((event) => event.kind === 'click')).not.toHaveProperty('decision')
+    await expect.poll(() => web.server.events().find((event) => event.kind === 'click')?.item).toBe('own-0')
+    expect(web.server.events().find((event) => event.kind === 'click')).not.toHaveProperty('decision')
   })
 
   test('a render function draws the cards, and one that throws leaves the slot as it is', async () => {
@@ -182,12 +165,12 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
   })
 
   test('too late, failed or unreachable: the page keeps its own content and is told once', async () => {
-    server.fault = (path) =>
+    web.server.fault = (path) =>
       path === '/v1/rank' ? { status: 503, body: { code: 'MODEL_MISSING' } } : undefined
     await open(`<ul data-attune-slot="a"><template><li>{id}</li></template>${cards(0, 2)}</ul>
       <ul data-attune-slot="b"><template><li>{id}</li></template>${cards(2, 4)}</ul>`)
     await expect.poll(problems).toEqual(['RANK_FAILED'])
-    server.fault = async (path) => (path === '/v1/rank' ? void (await sleep(3_000)) : undefined)
+    web.server.fault = async (path) => (path === '/v1/rank' ? void (await sleep(3_000)) : undefined)
     const started = Date.now()
     expect(
       await page.evaluate(() => (window.attune as Client).recommend('c', { timeoutMs: 300 })),
@@ -202,7 +185,7 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
     await client()
     let first = true
     let aborted = false
-    server.fault = async (path, request) => {
+    web.server.fault = async (path, request) => {
       if (path !== '/v1/rank' || !first) return undefined
       first = false
       request.socket.once('close', () => (aborted = true))
@@ -224,7 +207,7 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
   })
 
   test('a live slot is asked for again by a click, with the click in `recent`, and shows the newer list', async () => {
-    server.rank = (request) => ({
+    web.server.rank = (request) => ({
       ...ranked(request),
       items: (request.recent ?? []).some((event) => event.item === 'tea')
         ? [{ id: 'kettle', score: 1 }]
@@ -254,7 +237,7 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
     await page.focus('input')
     await page.keyboard.press('Enter')
     await expect.poll(() => page.$$eval('[data-attune-slot=late] li', (all) => all.length)).toBe(2)
-    expect(server.ranks.find((request) => request.slot === 'late')).toMatchObject({
+    expect(web.server.ranks.find((request) => request.slot === 'late')).toMatchObject({
       slot: 'late',
       strategy: 'similar',
       item: 'sku-5',
@@ -263,7 +246,7 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
     })
     await expect
       .poll(() =>
-        server
+        web.server
           .events()
           .filter((event) => event.kind !== 'impression')
           .map(({ kind, item, value, query }) => [kind, item, value, query]),
@@ -284,7 +267,7 @@ describe.skipIf(executable === undefined)(`slots in Chromium${skipped}`, () => {
     })
     await page.click('text=deep')
     await expect
-      .poll(() => server.events().find((event) => event.kind === 'click'))
+      .poll(() => web.server.events().find((event) => event.kind === 'click'))
       .toMatchObject({ item: 'deep', slot: 'outer' })
   })
 })

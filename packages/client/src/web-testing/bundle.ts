@@ -1,7 +1,15 @@
 import { rollup, type OutputOptions, type RollupOptions } from 'rollup'
 
-/** A script-tag build, exactly as `rollup.config.js` makes it, without writing it. */
-export async function bundleScript(entry = 'iife.ts'): Promise<string> {
+const scripts = new Map<string, Promise<string>>()
+
+/** A script-tag build, exactly as `rollup.config.js` makes it, without writing it; made once. */
+export function bundleScript(entry = 'iife.ts'): Promise<string> {
+  const script = scripts.get(entry) ?? buildScript(entry)
+  scripts.set(entry, script)
+  return script
+}
+
+async function buildScript(entry: string): Promise<string> {
   const { default: configs } = (await import('../../rollup.config.js' as string)) as {
     default: RollupOptions[]
   }
