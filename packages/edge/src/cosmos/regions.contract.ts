@@ -2,6 +2,7 @@ import { DATABASE, EVENTS_CONTAINER, type TrackedEvent } from '@attune/core'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import type { Api } from '../testing/api.ts'
 import { OfficialSdk } from '../testing/official-sdk.ts'
+import { askAdmin, heal, inRegions } from '../testing/regions.ts'
 import { createWorld, type StartEdge, type World } from '../testing/worlds.ts'
 
 // Edges in two regions of one account that go wrong in the ways regions do. West takes the writes.
@@ -14,18 +15,7 @@ export function describeRegions(start: StartEdge): void {
   let north: Api
 
   beforeAll(async () => {
-    world = await createWorld(start, {
-      edges: 2,
-      cosmos: { regions: [{ name: 'West' }, { name: 'North' }] },
-      configure: (options, edge, cosmos) => ({
-        ...options,
-        cosmos: {
-          ...options.cosmos,
-          endpoint: cosmos.regions.map((region) => region.endpoint),
-          readRegion: edge === 0 ? 'West' : 'North',
-        },
-      }),
-    })
+    world = await createWorld(start, inRegions(['West', 'North']))
     ;[west, north] = world.apis as [Api, Api]
     // The first answers teach each edge which regions there are.
     const visitor = await west.visitor()
@@ -37,24 +27,13 @@ export function describeRegions(start: StartEdge): void {
     }
   })
 
-  afterEach(async () => {
-    await fetch(`${world.cosmos.adminEndpoint}/api/faults`, { method: 'DELETE' })
-    for (const { name } of world.cosmos.regions)
-      await admin(`regions/${name}`, { paused: false, down: false })
-  })
+  afterEach(() => heal(world))
 
   afterAll(async () => {
     await world.close()
   })
 
-  const admin = async (path: string, body: unknown): Promise<void> => {
-    const response = await fetch(`${world.cosmos.adminEndpoint}/api/${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-    expect(response.status).toBe(200)
-  }
+  const admin = (path: string, body: unknown): Promise<void> => askAdmin(world, path, body)
   const click = (item = 'item-42'): TrackedEvent => ({
     id: crypto.randomUUID(),
     kind: 'click',

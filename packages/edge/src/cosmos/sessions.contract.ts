@@ -3,6 +3,7 @@ import { seededRandom } from '@attune/core/testing'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import type { Api } from '../testing/api.ts'
 import { OfficialSdk } from '../testing/official-sdk.ts'
+import { askAdmin, heal, inRegions } from '../testing/regions.ts'
 import { createWorld, type StartEdge, type World } from '../testing/worlds.ts'
 
 // The promise itself: a list that says `fresh: true` knows every click that was acknowledged to its visitor, whatever
@@ -21,25 +22,14 @@ export function describeSessions(start: StartEdge): void {
   let sdk: OfficialSdk
 
   beforeAll(async () => {
-    world = await createWorld(start, {
-      edges: 2,
-      cosmos: { regions: REGIONS.map((name) => ({ name })) },
-      configure: (options, edge, cosmos) => ({
-        ...options,
-        cosmos: {
-          ...options.cosmos,
-          endpoint: cosmos.regions.map((region) => region.endpoint),
-          readRegion: edge === 0 ? 'West' : 'North',
-        },
-      }),
-    })
+    world = await createWorld(start, inRegions(REGIONS))
     ;[west, north] = world.apis as [Api, Api]
     sdk = new OfficialSdk(world.cosmos, ['North', 'West', 'South'])
     await knowTheAccount()
   })
 
   afterEach(async () => {
-    await heal()
+    await heal(world)
   })
 
   afterAll(async () => {
@@ -47,20 +37,9 @@ export function describeSessions(start: StartEdge): void {
     await world.close()
   })
 
-  const admin = async (path: string, body: unknown): Promise<void> => {
-    const response = await fetch(`${world.cosmos.adminEndpoint}/api/${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-    expect(response.status).toBe(200)
-  }
+  const admin = (path: string, body: unknown): Promise<void> => askAdmin(world, path, body)
   const region = (name: RegionName, state: { paused?: boolean; down?: boolean }): Promise<void> =>
     admin(`regions/${name}`, state)
-  const heal = async (): Promise<void> => {
-    await fetch(`${world.cosmos.adminEndpoint}/api/faults`, { method: 'DELETE' })
-    for (const name of REGIONS) await region(name, { paused: false, down: false })
-  }
   /** Edges learn the account's regions behind answers. */
   const knowTheAccount = async (): Promise<void> => {
     const visitor = await west.visitor()
@@ -117,7 +96,7 @@ export function describeSessions(start: StartEdge): void {
     const list = await north.rank({ visitor, session: second.session })
     expect(list.body).toMatchObject({ fresh: false, diagnostics: { events: 1 } })
     // The token that goes back still asks for both, so that the next list is not content with one.
-    await heal()
+    await heal(world)
     await vi.waitFor(async () => {
       const next = await north.rank({
         visitor,
@@ -260,7 +239,7 @@ export function describeSessions(start: StartEdge): void {
     // The run was worth it: all of it happened, and where the SDK stood it went wrong without a word.
     const rare = Object.entries({ ...seen, splits }).filter(([name, count]) => name !== 'silent' && count < 2)
     expect({ silent: seen.silent, rare }).toEqual({ silent: 0, rare: [] })
-    await heal()
+    await heal(world)
     for (const { handle, session, clicks } of visitors) {
       await vi.waitFor(
         async () => {

@@ -37,6 +37,8 @@ async function importFile(name: string, text: string | Buffer, ...options: strin
   return { code, result: json(), visits, baskets }
 }
 
+const OWN_COLUMNS = '--visitor who --item what --time when'.split(' ')
+
 test('RetailRocket: views only, split where 30 minutes pass, the visit that ended last comes last', async () => {
   const { result, visits } = await importFile(
     'events.csv',
@@ -87,12 +89,7 @@ test('a column of kinds of one’s own: every row is a click, those that mean th
   const { visits, baskets } = await importFile(
     'own.csv',
     'who,what,when,did\n1,a,1764000000,look\n1,b,1764000001,took\n1,c,1764000002,took\n',
-    '--visitor',
-    'who',
-    '--item',
-    'what',
-    '--time',
-    'when',
+    ...OWN_COLUMNS,
     '--kind',
     'did',
     '--basket',
@@ -100,18 +97,7 @@ test('a column of kinds of one’s own: every row is a click, those that mean th
   )
   expect(await visits()).toEqual(['a b c'])
   expect(await baskets()).toEqual(['b c'])
-  const odd = await importFile(
-    'odd.csv',
-    'who,what,when\n1,a,1764000000\n',
-    '--visitor',
-    'who',
-    '--item',
-    'what',
-    '--time',
-    'when',
-    '--kind',
-    'did',
-  )
+  const odd = await importFile('odd.csv', 'who,what,when\n1,a,1764000000\n', ...OWN_COLUMNS, '--kind', 'did')
   expect(odd.result).toMatchObject({
     error: { code: 'IMPORT_MALFORMED', message: expect.stringContaining('a column did') as string },
   })
@@ -146,12 +132,7 @@ test('columns of one’s own by name, quoted cells, rare items left out', async 
   const { visits } = await importFile(
     'own.csv',
     'who,what,when\n"a, b","Tea, green",1764000000\n"a, b",cup,1764000001\n"a, b",once,1764000002\nc,"Tea, green",1764000003\nc,cup,1764000004\n',
-    '--visitor',
-    'who',
-    '--item',
-    'what',
-    '--time',
-    'when',
+    ...OWN_COLUMNS,
     '--min-items',
     '2',
   )
@@ -167,16 +148,7 @@ test('a file of no known layout says which columns it has and what to do', async
 })
 
 test('a wrong mapping is refused, not half imported', async () => {
-  const { code, result } = await importFile(
-    'bad.csv',
-    'who,what,when\n1,x,soon\n1,y,later\n',
-    '--visitor',
-    'who',
-    '--item',
-    'what',
-    '--time',
-    'when',
-  )
+  const { code, result } = await importFile('bad.csv', 'who,what,when\n1,x,soon\n1,y,later\n', ...OWN_COLUMNS)
   expect(code).toBe(1)
   expect(result).toMatchObject({ error: { message: expect.stringContaining('2 of 3 lines') as string } })
 })
