@@ -34,15 +34,18 @@ test('a living process keeps its lock', async () => {
 })
 
 test('a lock of a killed process that nobody has reaped yet is taken over', async () => {
-  // The shell's child ends at once; the shell then becomes a sleep, which never asks for exit codes.
-  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 30'], {
+  // The shell becomes a sleep, which never asks for exit codes; only then is its child killed.
+  const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   try {
     const [line] = (await once(parent.stdout, 'data')) as [Buffer]
     const pid = Number(line.toString())
     const stat = () => readFile(`/proc/${pid}/stat`, 'utf8')
-    await expect.poll(stat).toContain(') Z ')
+    const patience = { timeout: 20_000 }
+    await expect.poll(() => readFile(`/proc/${parent.pid}/comm`, 'utf8'), patience).toBe('sleep\n')
+    process.kill(pid, 'SIGKILL')
+    await expect.poll(stat, patience).toContain(') Z ')
     await lock(path)
     const [, , boot] = (await readFile(path, 'utf8')).split(' ')
     const text = await stat()
@@ -52,7 +55,7 @@ test('a lock of a killed process that nobody has reaped yet is taken over', asyn
   } finally {
     parent.kill('SIGKILL')
   }
-})
+}, 60_000)
 
 test.each([
   ['a killed container of the same process number', () => `${process.pid} 1 another-boot`],
