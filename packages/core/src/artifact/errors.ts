@@ -11,6 +11,7 @@ export type ArtifactErrorCode =
   | 'ARTIFACT_GOLDEN_MISMATCH' // graphs do not reproduce the golden vectors
   | 'ARTIFACT_FEATURE_UNKNOWN' // the ranker wants a feature this edge cannot compute
   | 'ARTIFACT_OPSET_UNSUPPORTED' // a graph of a version of ONNX that this edge's runtime does not take
+  | 'ARTIFACT_GRAPH_UNBOUNDED' // a graph that repeats itself, or whose work comes of values
   | 'ARTIFACT_TOO_LARGE' // a graph of more bytes than an edge has the memory for
   | 'ARTIFACT_TOO_SLOW' // a list takes longer than this edge allows
   | 'DELTA_GAP' // not the next delta

@@ -57,6 +57,7 @@ const ARTIFACT_PROBLEMS: Readonly<Record<ArtifactErrorCode, Entry>> = {
   ARTIFACT_GOLDEN_MISMATCH: [422, 'The graphs do not reproduce the golden vectors'],
   ARTIFACT_FEATURE_UNKNOWN: [422, 'The ranker wants features this edge does not have'],
   ARTIFACT_OPSET_UNSUPPORTED: [422, 'A graph is of a version of ONNX this edge does not run'],
+  ARTIFACT_GRAPH_UNBOUNDED: [422, 'A graph may take any time'],
   ARTIFACT_TOO_LARGE: [422, 'A graph is larger than this edge takes'],
   ARTIFACT_TOO_SLOW: [422, 'The model is slower than this edge allows'],
   DELTA_GAP: [409, 'This is not the next delta'],

@@ -1,5 +1,6 @@
 import { ArtifactError, type FileRole, type Manifest } from '@attune/core/artifact'
 import type { ArtifactFiles } from './verify.ts'
+import { checkWork } from './graph-work.ts'
 import { readOnnxHead, type GraphValue, type OnnxHead } from './onnx-head.ts'
 
 /**
@@ -61,11 +62,11 @@ function promisesOf({ dim: d, historyLength: l, features, context }: Manifest): 
 
 /**
  * Whether graphs that somebody brings can be run here at all, before a runtime sees them: how large, of which version of
- * ONNX, with which types and shapes. What the runtime says of a graph it cannot take names neither what was expected nor
+ * ONNX, with which types and shapes, and that the work they make is bounded. What the runtime says of a graph it cannot take names neither what was expected nor
  * what was received.
  *
  * @throws {ArtifactError} `ARTIFACT_TOO_LARGE`, `ARTIFACT_MALFORMED`, `ARTIFACT_OPSET_UNSUPPORTED`,
- * `ARTIFACT_SHAPE_MISMATCH`
+ * `ARTIFACT_SHAPE_MISMATCH`, `ARTIFACT_GRAPH_UNBOUNDED`
  */
 export function checkGraphs(manifest: Manifest, files: ArtifactFiles): void {
   const promises = promisesOf(manifest)
@@ -80,6 +81,7 @@ export function checkGraphs(manifest: Manifest, files: ArtifactFiles): void {
         `${name}: expected all weights in the file, received ${head.external.slice(0, 80)} in another`,
       )
     checkValues(name, head, promises[name])
+    checkWork(name, head, Object.keys(promises[name].inputs))
   }
 }
 

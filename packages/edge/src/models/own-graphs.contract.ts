@@ -16,6 +16,7 @@ import {
   type TestSigner,
 } from '../testing/artifact.ts'
 import { cosineRankerGraph, placeEncoderGraph, rankerGraph } from '../testing/graphs.ts'
+import { endlessEncoderGraph } from '../testing/open-graphs.ts'
 import type { StartEdge } from '../testing/worlds.ts'
 import { MAX_GRAPH_BYTES } from './graphs.ts'
 
@@ -168,6 +169,12 @@ export function describeOwnGraphs(start: StartEdge): void {
         const weights = readWeights(artifact.data.weights ?? new Map(), DIM, LENGTH)
         return { ranker: rankerGraph(weights, FEATURES + 1, CONTEXT) }
       },
+    ],
+    [
+      'an encoder that loops for ever',
+      'ARTIFACT_GRAPH_UNBOUNDED',
+      'encoder: node the looped (Loop): expected subgraphs in If alone, received one in Loop',
+      () => ({ encoder: endlessEncoderGraph(DIM, LENGTH) }),
     ],
     [
       'a graph of 10,000,001 bytes',

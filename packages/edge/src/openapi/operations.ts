@@ -239,6 +239,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       'ARTIFACT_FEATURE_UNKNOWN',
       'ARTIFACT_GOLDEN_MISMATCH',
       'ARTIFACT_OPSET_UNSUPPORTED',
+      'ARTIFACT_GRAPH_UNBOUNDED',
       'ARTIFACT_TOO_LARGE',
       'ARTIFACT_TOO_SLOW',
     ],
