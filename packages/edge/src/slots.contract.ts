@@ -88,6 +88,70 @@ export function describeSlots(start: StartEdge): void {
     expect((await api.admin('GET', '/v1/slots/hats')).body.code).toBe('SLOT_UNKNOWN')
   })
 
+  test('the tag of a list for everybody changes with every rule, and is the same on every edge', async () => {
+    const asked = async (of: Api, tag = '') => {
+      const answer = await fetch(`${of.url}/v1/rank?key=${SITE.key}&slot=tagged&strategy=trending&k=10`, {
+        headers: { 'if-none-match': tag },
+      })
+      const { items = [] } = (answer.status === 200 ? await answer.json() : {}) as Partial<RankResponse>
+      return { status: answer.status, tag: answer.headers.get('etag') ?? '', list: items.map(({ id }) => id) }
+    }
+    const minute = () => Math.floor(Date.now() / 60_000)
+    // A tag changes with the minute too, which must not be what this test sees.
+    const withinAMinute = async (work: () => Promise<void>): Promise<void> => {
+      for (let started = -1; started !== minute();) {
+        started = minute()
+        await work().catch((error: unknown) => {
+          if (started === minute()) throw error
+        })
+      }
+    }
+    const first = (await asked(api)).list
+    const rules: [SlotRules, changes: boolean][] = [
+      [{ filter: { attr: 'category', eq: 'hats' } }, true],
+      [{ minStock: 4 }, true],
+      [{ exclude: first.slice(0, 1) }, true],
+      [{ exclude: first.slice(0, 2) }, true],
+      [{ pins: [{ item: first[5] ?? '', position: 0 }] }, true],
+      [{ pins: [{ item: first[6] ?? '', position: 0 }] }, true],
+      [{ maxPer: [{ attr: 'category', k: 1 }] }, true],
+      [{ boosts: [{ when: { attr: 'category', eq: 'bags' }, add: 50 }] }, true],
+      [{ boosts: [{ when: { attr: 'category', eq: 'socks' }, add: 50 }] }, true],
+      [{ diversity: { lambda: 0.5 } }, false],
+      [{ explore: { epsilon: 0.5 } }, false],
+    ]
+    for (const [one, changes] of rules)
+      await withinAMinute(async () => {
+        await api.admin('DELETE', '/v1/slots/tagged')
+        const before = await asked(api)
+        expect((await put('tagged', one)).status).toBe(200)
+        const after = await asked(api, before.tag)
+        expect([one, after.status, after.tag === before.tag]).toEqual([one, 200, false])
+        if (changes) expect([one, after.list]).not.toEqual([one, before.list])
+        expect((await asked(api, after.tag)).status).toBe(304)
+        await api.admin('DELETE', '/v1/slots/tagged')
+        expect(await asked(api, before.tag)).toMatchObject({ status: 304, tag: before.tag })
+      })
+    await put('tagged', { minStock: 4 })
+    await expect
+      .poll(async () => (await asked(other, (await asked(api)).tag)).status, { timeout: 20_000 })
+      .toBe(304)
+    // What rules look at comes with deltas: the first of the list is sold out.
+    await withinAMinute(async () => {
+      const before = await asked(api)
+      const sold = before.list[0] ?? ''
+      const { epoch = 0, delta = 0 } = (await api.models()).body.serving ?? {}
+      const attributes = { [sold]: { ...attributesOf(rowOf(sold)), stock: 0 } }
+      const manifest = { ...world.artifact.manifest, epoch }
+      const body = await buildDelta(world.signer, manifest, delta + 1, {}, { attributes })
+      for (const edge of world.apis)
+        expect((await edge.push('PUT', `/v1/models/${epoch}/deltas/${delta + 1}`, body)).status).toBe(200)
+      const after = await asked(api, before.tag)
+      expect([after.status, after.list.includes(sold)]).toEqual([200, false])
+    })
+    await api.admin('DELETE', '/v1/slots/tagged')
+  })
+
   test('a bad rule is refused with its path; the wrong key, site or body with its code', async () => {
     const bad = await put('x', { filter: { all: [{ attr: 'price', below: 3 }] }, minStock: -1 })
     expect(bad).toMatchObject({ status: 422, body: { code: 'RULES_INVALID' } })

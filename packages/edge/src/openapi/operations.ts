@@ -68,7 +68,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     query: { slot: listQuery.slot, strategy: listQuery.strategy, item: listQuery.item, k: listQuery.k },
     required: ['slot'],
     answers: {
-      200: { says: 'The list', schema: rankResponse, headers: { ETag: 'Changes with the model' } },
+      200: {
+        says: 'The list',
+        schema: rankResponse,
+        headers: { ETag: 'Changes with the model and with the rules of the slot' },
+      },
       304: { says: 'Not changed' },
     },
     problems: ['RANK_MALFORMED', 'MODEL_MISSING'],
