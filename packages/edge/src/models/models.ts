@@ -45,6 +45,7 @@ export class Models {
   readonly #deps: ModelsDeps
   #lookedAt = -Infinity
   #loadingSince: number | undefined
+  #warming: { readonly epoch: Epoch; readonly since: number } | undefined
   #changedAt: number
 
   constructor(deps: ModelsDeps) {
@@ -222,11 +223,12 @@ export class Models {
     return current.epoch
   }
 
-  /** Follows the shared pointer and warms ORT. For after a response; looks at most once a second. Never throws. */
+  /** Follows the shared pointer, at most once a second, and warms ORT. For after a response. Never throws. */
   async refresh(): Promise<void> {
-    if (this.#deps.now() - this.#lookedAt < REFRESH_MS) return
+    const { current, now } = this.#deps
     try {
-      await this.#look()
+      if (now() - this.#lookedAt >= REFRESH_MS) await this.#look()
+      else if (current.epoch !== undefined) await this.#warm(current.epoch)
     } catch (error) {
       this.#deps.log('error', 'models could not be refreshed', { error: describeError(error) })
     }
@@ -239,15 +241,22 @@ export class Models {
     while (!usable()) {
       if (this.#loadingSince === undefined || now() - this.#loadingSince > LOAD_PATIENCE_MS) {
         if (now() - this.#lookedAt < REFRESH_MS && current.epoch === undefined) return
-        const look = this.#look()
-        background?.(look.catch(() => undefined))
-        return await look
+        const following = this.#follow()
+        background?.(following.catch(() => undefined))
+        return await following
       }
       await new Promise((resolve) => setTimeout(resolve, WAIT_POLL_MS))
     }
   }
 
   async #look(): Promise<void> {
+    await this.#follow()
+    const { epoch } = this.#deps.current
+    if (epoch !== undefined) await this.#warm(epoch)
+  }
+
+  /** What the shared pointer says comes to serve; ORT only where there is no other engine. */
+  async #follow(): Promise<void> {
     const { store, current, now } = this.#deps
     const started = now()
     this.#lookedAt = started
@@ -256,10 +265,7 @@ export class Models {
       const pointer = await store.pointer()
       if (pointer === undefined) return
       if (current.epoch?.model.epoch !== pointer.epoch) await this.#load(pointer)
-      const epoch = current.epoch
-      if (epoch === undefined) return
-      await this.#catchUp(epoch.model, pointer)
-      if (!epoch.warmed) await this.#warm(epoch)
+      if (current.epoch !== undefined) await this.#catchUp(current.epoch.model, pointer)
     } finally {
       this.#loadingSince = undefined
     }
@@ -304,11 +310,17 @@ export class Models {
   }
 
   async #warm(epoch: Epoch): Promise<void> {
-    const { store, loadOrt } = this.#deps
-    if (loadOrt === undefined) return
-    const { manifest } = epoch.model
-    const ort = await this.#ort(manifest, await readFiles(store, manifest, GRAPH_FILES))
-    if (ort !== undefined) epoch.warm(ort)
+    const { store, loadOrt, now } = this.#deps
+    if (loadOrt === undefined || epoch.warmed) return
+    if (this.#warming?.epoch === epoch && now() - this.#warming.since <= LOAD_PATIENCE_MS) return
+    this.#warming = { epoch, since: now() }
+    try {
+      const { manifest } = epoch.model
+      const ort = await this.#ort(manifest, await readFiles(store, manifest, GRAPH_FILES))
+      if (ort !== undefined) epoch.warm(ort)
+    } finally {
+      this.#warming = undefined
+    }
   }
 
   async #ort(manifest: Manifest, files: ArtifactFiles): Promise<OrtEngine | undefined> {

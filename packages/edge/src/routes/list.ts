@@ -31,9 +31,7 @@ export async function getList(deps: AppDeps, c: Context<AppEnv>): Promise<Respon
     c.executionCtx.waitUntil(work)
   }
   const epoch = await deps.models.epoch(background)
-  background(deps.models.refresh())
   if (epoch === undefined) throw new EdgeError('MODEL_MISSING', 'no epoch was pushed to this edge yet')
-  background(deps.slots.refresh(c.var.site.id))
   const slot = deps.slots.of(c.var.site.id, request.slot)
   const minute = Math.floor(deps.now() / FRESH_MS)
   const asked = JSON.stringify([
@@ -48,8 +46,14 @@ export async function getList(deps: AppDeps, c: Context<AppEnv>): Promise<Respon
   const digest = await shortHash(asked)
   const etag = `W/"${epoch.model.epoch}.${epoch.model.delta}-${digest}"`
   const headers = { etag, 'cache-control': CACHE, vary: 'origin, x-attune-key' }
-  if (matchesTag(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers)
-  const answer = await epoch.use((held) => rank(deps, held, request, undefined, c.var.trace, slot))
+  const known = matchesTag(c.req.header('if-none-match'), etag)
+  const answer = known
+    ? undefined
+    : await epoch.use((held) => rank(deps, held, request, undefined, c.var.trace, slot))
+  if (answer !== undefined) deps.activity.listed(answer.slot, answer.fresh)
+  deps.activity.share(background)
+  background(Promise.all([deps.models.refresh(), deps.slots.refresh(c.var.site.id)]))
+  if (answer === undefined) return c.body(null, 304, headers)
   return compressedJson(deps, c, answer, headers)
 }
 

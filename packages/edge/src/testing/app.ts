@@ -6,6 +6,7 @@ import { createDeps } from '../create.ts'
 import { environmentOf, type EdgeOptions } from '../host/options.ts'
 import { FileSystemModelStore } from '../models/file-system.ts'
 import { loadOrt } from '../serve/ort-node.ts'
+import type { LoadOrt } from '../serve/ort.ts'
 import { edgeOptions } from './api.ts'
 import type { TestSigner } from './artifact.ts'
 
@@ -26,6 +27,7 @@ export interface TestAppOptions {
   /** Gets what the app logs as an error. */
   readonly onDefect?: (fields: unknown) => void
   readonly options?: Partial<EdgeOptions>
+  readonly loadOrt?: LoadOrt
 }
 
 /** The app without a server: a request in, a response out. */
@@ -38,7 +40,7 @@ export async function createTestApp(given: TestAppOptions): Promise<ReturnType<t
     scanModule: await WebAssembly.compile(
       await readFile(fileURLToPath(import.meta.resolve('@attune/core/scan.wasm'))),
     ),
-    loadOrt,
+    loadOrt: given.loadOrt ?? loadOrt,
     maxFileBytes: 1_000_000,
     fetch: given.cosmos ?? emptyCosmos,
     log: (level, _, fields) => {
