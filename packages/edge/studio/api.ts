@@ -16,8 +16,9 @@ const TIMEOUT_MS = 10_000
 
 export const live = (key: string): Promise<LiveAnswer> => ask<LiveAnswer>(key, 'studio/api/live')
 
-export const explain = (key: string, visitor: string): Promise<ExplainAnswer> =>
-  ask<ExplainAnswer>(key, 'studio/api/explain', { visitor })
+/** @param slot - whose rules count; empty: none */
+export const explain = (key: string, visitor: string, slot: string): Promise<ExplainAnswer> =>
+  ask<ExplainAnswer>(key, 'studio/api/explain', { visitor, ...(slot !== '' && { slot }) })
 
 /** @param path - beside the page, which may be served below a prefix */
 async function ask<Answer>(key: string, path: string, body?: unknown): Promise<Answer> {

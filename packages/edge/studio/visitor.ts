@@ -10,6 +10,12 @@ const PARTS_SHOWN = 4
 /** One visitor's view: what it did, what it would be shown now, and what each score is made of. */
 export function createVisitorView(keyOf: () => string): void {
   const input = el('input', { id: 'handle', required: true, autocomplete: 'off', spellcheck: 'false' })
+  const slot = el('input', {
+    id: 'slot',
+    autocomplete: 'off',
+    spellcheck: 'false',
+    placeholder: 'any, without rules',
+  })
   const said = el('p', { role: 'status' })
   const result = el('div', {})
   const form = el(
@@ -17,14 +23,16 @@ export function createVisitorView(keyOf: () => string): void {
     { class: 'line' },
     el('label', { for: 'handle' }, 'Handle'),
     input,
+    el('label', { for: 'slot' }, 'Slot'),
+    slot,
     el('button', { type: 'submit' }, 'Explain'),
   )
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     said.textContent = 'Asking…'
-    explain(keyOf(), input.value.trim()).then(
+    explain(keyOf(), input.value.trim(), slot.value.trim()).then(
       (answer) => {
-        said.textContent = `Site ${answer.site}, epoch ${answer.epoch} · delta ${answer.delta}${answer.fresh ? '' : ', history may be stale'}.`
+        said.textContent = `Site ${answer.site}, ${answer.strategy}, epoch ${answer.epoch} · delta ${answer.delta}${answer.fresh ? '' : ', history may be stale'}.`
         result.replaceChildren(...view(answer))
       },
       (error: unknown) => {
@@ -43,8 +51,19 @@ export function createVisitorView(keyOf: () => string): void {
   )
 }
 
-function view({ events, items, names }: ExplainAnswer): HTMLElement[] {
+function view({ events, items, names, rules }: ExplainAnswer): HTMLElement[] {
+  const ruled = Object.keys(rules).length > 0
   return [
+    ...(ruled
+      ? [
+          el(
+            'details',
+            {},
+            el('summary', {}, 'Rules of the slot'),
+            el('pre', {}, JSON.stringify(rules, undefined, 2)),
+          ),
+        ]
+      : []),
     el(
       'div',
       { class: 'pair' },
@@ -75,9 +94,12 @@ function history(events: readonly TrackedEvent[]): HTMLElement {
 
 /** Each item beside the mean of the list: what all of them share explains no place. */
 function list(items: readonly ExplainedItem[], names: readonly string[]): HTMLElement {
-  const apart = items.map(({ parts, rest = 0 }) => (parts === undefined ? undefined : [...parts, rest]))
+  const apart = items.map(({ parts, rest = 0, boost = 0 }) =>
+    parts === undefined ? undefined : [...parts, boost, rest],
+  )
+  const named = [...names, 'boosts of the slot']
   const known = apart.flatMap((values) => (values === undefined ? [] : [values]))
-  const means = [...names, ''].map(
+  const means = [...named, ''].map(
     (_, index) => known.reduce((sum, values) => sum + (values[index] ?? 0), 0) / Math.max(1, known.length),
   )
   const beside = apart.map((values) => values?.map((value, index) => value - (means[index] ?? 0)))
@@ -91,10 +113,11 @@ function list(items: readonly ExplainedItem[], names: readonly string[]): HTMLEl
         {},
         el('b', {}, item.id),
         el('span', { class: 'score' }, item.score === null ? 'unknown to the model' : item.score.toFixed(3)),
+        item.pinned ? el('p', { class: 'because' }, 'pinned here') : null,
         item.because === undefined
           ? null
           : el('p', { class: 'because' }, `because of the ${item.because.kind} on ${item.because.item}`),
-        parts(beside[place], names, most),
+        parts(beside[place], named, most),
       ),
     ),
   )

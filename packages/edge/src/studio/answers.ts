@@ -1,4 +1,5 @@
-import type { RankedItem, ServingState, TrackedEvent } from '@attune/core'
+import type { RankedItem, ServingState, Strategy, TrackedEvent } from '@attune/core'
+import type { SlotRules } from '@attune/core/rules'
 import type { ActivityBucket, ActivityStore } from './activity.ts'
 
 // What the live page is told; shared with its script.
@@ -35,10 +36,18 @@ export interface ExplainedItem extends RankedItem {
   /** By `names`; absent: the item has no score of the standard ranker. */
   readonly parts?: readonly number[]
   readonly rest?: number
+  /** What the rules of the slot add to that. */
+  readonly boost?: number
+  /** The rules put it in this place. */
+  readonly pinned?: true
 }
 
 export interface ExplainAnswer {
   readonly site: string
+  readonly slot: string
+  readonly strategy: Strategy
+  /** What the list went by. */
+  readonly rules: SlotRules
   readonly epoch: number
   readonly delta: number
   readonly fresh: boolean

@@ -7,6 +7,7 @@ import { adminKey } from '../middleware/keys.ts'
 import { partitionKey } from '../routes/events.ts'
 import { parseRank } from '../routes/parse-rank.ts'
 import { rank } from '../serve/rank.ts'
+import { NO_RULES } from '../slots/compile.ts'
 import { BUCKET_MS } from './activity.ts'
 import type { EpochSummary, LiveAnswer } from './answers.ts'
 import { explainList } from './explain.ts'
@@ -81,7 +82,7 @@ async function epochSummaries({ models }: AppDeps): Promise<EpochSummary[]> {
   }))
 }
 
-/** What a visitor would be shown now, and why. The handle travels in the body: addresses end up in logs. */
+/** What a visitor would be shown now in a slot, and why; without a slot by no rules. The handle travels in the body: addresses end up in logs. */
 async function postExplain(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
   const body = await readJsonObject(c, MAX_EXPLAIN_BYTES, 'VISITORS_MALFORMED')
   const handle = field(body, 'visitor')
@@ -91,18 +92,21 @@ async function postExplain(deps: AppDeps, c: Context<AppEnv>): Promise<Response>
       `visitor: expected a visitor handle, received ${describe(handle)}`,
     )
   const { site, id } = await siteOf(deps, handle)
+  const named = field(body, 'slot')
   const visitor = partitionKey(site, id)
   const epoch = await deps.models.epoch((work) => {
     c.executionCtx.waitUntil(work)
   })
   if (epoch === undefined) throw new EdgeError('MODEL_MISSING', 'no epoch was pushed to this edge yet')
-  const request = parseRank({ slot: 'studio', visitor: handle }, deps.now())
+  const request = parseRank({ slot: named ?? 'studio', visitor: handle }, deps.now())
+  await deps.slots.refresh(site)
+  const slot = named === undefined ? NO_RULES : deps.slots.of(site, request.slot)
   c.header('cache-control', 'no-store')
   return c.json(
     await epoch.use(async (held) => {
-      const answer = await rank(deps, held, request, visitor, c.var.trace)
+      const answer = await rank(deps, held, request, visitor, c.var.trace, slot)
       const { events } = await deps.batches.history(visitor, undefined)
-      return explainList(held, site, answer, events)
+      return explainList(held, site, slot, answer, events)
     }),
   )
 }

@@ -71,6 +71,8 @@ export function describeStudio(start: StartEdge, scope: LiveAnswer['scope']): vo
   test('lists, impressions and clicks are counted by slot; a batch sent twice counts once', async () => {
     const visitor = await api.visitor()
     const list = await api.rank({ visitor, slot: 'top', k: 4 })
+    const forAll = await fetch(`${api.url}/v1/rank?key=${SITE.key}&slot=top&strategy=popular`)
+    expect(forAll.status).toBe(200)
     const impressions = list.body.items.map(({ id }, position) =>
       event({ kind: 'impression', item: id, slot: 'top', position }),
     )
@@ -92,7 +94,7 @@ export function describeStudio(start: StartEdge, scope: LiveAnswer['scope']): vo
         },
         { timeout: 20_000 },
       )
-      .toEqual({ events: 6, lists: 1, impressions: 4, clicks: 1 })
+      .toEqual({ events: 6, lists: 2, impressions: 4, clicks: 1 })
     expect(await live()).toMatchObject({ scope, decisions: 0, bucketMs: 5_000 })
   })
 
@@ -122,6 +124,33 @@ export function describeStudio(start: StartEdge, scope: LiveAnswer['scope']): vo
     const before = (await live()).buckets.reduce((sum, bucket) => sum + bucket.lists, 0)
     await ask('explain', ADMIN_KEY, { visitor })
     expect((await live()).buckets.reduce((sum, bucket) => sum + bucket.lists, 0)).toBe(before)
+  })
+
+  test('with a slot the list is the one its rules make, boosts and pins told apart', async () => {
+    const visitor = await api.visitor()
+    const { session } = (await api.events(visitor, [event({ item: 'item-42' })])).body
+    const best = (await api.rank({ visitor, session, k: 20 })).body.items.map(({ id }) => id)
+    const [first = '', second = '', third = '', last = ''] = [...best.slice(0, 3), best.at(-1) ?? '']
+    const rules = { exclude: [second], pins: [{ item: last, position: 1 }] }
+    expect((await api.admin('PUT', '/v1/slots/ruled', rules)).status).toBe(200)
+    const shown = (await api.rank({ visitor, session, slot: 'ruled', k: 20 })).body.items.map(({ id }) => id)
+    expect(shown.slice(0, 3)).toEqual([first, last, third])
+    const { body } = await ask<ExplainAnswer>('explain', ADMIN_KEY, { visitor, slot: 'ruled' })
+    expect([body.slot, body.strategy, body.rules]).toEqual(['ruled', 'for-you', rules])
+    expect(body.items.map(({ id }) => id)).toEqual(shown)
+    expect(body.items.flatMap(({ id, pinned }) => (pinned ? [id] : []))).toEqual([last])
+
+    const boosts = [{ when: { not: { attr: 'absent', eq: 1 } }, add: 2.5 }]
+    await api.admin('PUT', '/v1/slots/ruled', { boosts })
+    const boosted = (await ask<ExplainAnswer>('explain', ADMIN_KEY, { visitor, slot: 'ruled' })).body
+    for (const { parts = [], rest = NaN, boost, score } of boosted.items) {
+      expect(boost).toBe(2.5)
+      expect(parts.reduce((sum, part) => sum + part, rest + 2.5)).toBeCloseTo(score ?? NaN, 2)
+    }
+    await api.admin('PUT', '/v1/slots/ruled', { strategy: 'popular' })
+    const popular = (await ask<ExplainAnswer>('explain', ADMIN_KEY, { visitor, slot: 'ruled' })).body
+    expect([popular.strategy, popular.items[0]?.parts]).toEqual(['popular', undefined])
+    await api.admin('DELETE', '/v1/slots/ruled')
   })
 
   test('a visitor without a history is explained without parts; a forged handle is refused', async () => {

@@ -21,6 +21,8 @@ beforeAll(async () => {
   const { signer, artifact } = world
   const gate = { visits: 1_894, hr20: 0.5273, mrr20: 0.1874, coverage: { items: 0.9412 } }
   await api.pushManifest(signer, { ...artifact.manifest, epoch: 2, parent: 1, gate })
+  const pins = [{ item: 'item-77', position: 0 }]
+  expect((await api.admin('PUT', '/v1/slots/ruled', { pins })).status).toBe(200)
   for (let visitor = 0; visitor < 12; visitor++) handle = await visit()
   browser = await chromium.launch({ executablePath, args: [...CHROMIUM_ARGS] })
 })
@@ -123,6 +125,10 @@ browserTest.each(['light', 'dark'] as const)(
     await expect.poll(() => page.locator('.shown > li').count()).toBe(20)
     expect(await page.locator('.shown .because').count()).toBeGreaterThan(0)
     expect(await page.locator('.shown .parts').first().textContent()).toContain('all others')
+    await page.getByLabel('Slot', { exact: true }).fill('ruled')
+    await page.getByRole('button', { name: 'Explain' }).click()
+    await expect.poll(() => page.locator('.shown > li').first().textContent()).toContain('pinned here')
+    expect(await page.getByText('Rules of the slot').count()).toBe(1)
     const folder = process.env['ATTUNE_SCREENSHOTS']
     if (folder !== undefined)
       await page.screenshot({ path: join(folder, `studio-${scheme}.png`), fullPage: true })
