@@ -1,6 +1,13 @@
 import { createHmac } from 'node:crypto'
 import { CosmosClient } from '@azure/cosmos'
-import { DATABASE, EVENTS_CONTAINER, USERS_CONTAINER, type TrackedEvent } from '@attune/core'
+import {
+  CONTAINERS,
+  DATABASE,
+  DECISIONS_CONTAINER,
+  EVENTS_CONTAINER,
+  USERS_CONTAINER,
+  type TrackedEvent,
+} from '@attune/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { IDENTITY_SECRET, SITE, type Api } from './testing/api.ts'
 import { createWorld, type StartEdge, type World } from './testing/worlds.ts'
@@ -19,10 +26,15 @@ export function describeVisitors(start: StartEdge): void {
   let world: World
   let phone: Api
   let laptop: Api
+  let shown: Api
 
   beforeAll(async () => {
-    world = await createWorld(start, { edges: 2 })
-    ;[phone, laptop] = world.apis as [Api, Api]
+    world = await createWorld(start, {
+      edges: 3,
+      configure: (options, edge) =>
+        edge === 2 ? { ...options, settings: { ATTUNE_DECISIONS: '1' } } : options,
+    })
+    ;[phone, laptop, shown] = world.apis as [Api, Api, Api]
   })
 
   afterAll(async () => {
@@ -146,6 +158,35 @@ export function describeVisitors(start: StartEdge): void {
     expect((await identify(phone, { ...proven('fay'), consent: 'denied' })).body.code).toBe('CONSENT_DENIED')
     const neither = await phone.rank({ consent: 'perhaps' as 'denied' })
     expect([neither.status, neither.body.issues?.[0]?.path]).toEqual([400, 'consent'])
+  })
+
+  test('under Global Privacy Control no request leaves anything anywhere, and what was stored can still be had and deleted', async () => {
+    const visitor = await phone.visitor()
+    await phone.events(visitor, [click('item-42')])
+    const everything = async () =>
+      JSON.stringify(await Promise.all(CONTAINERS.map(async ({ id }) => [id, await all(id)])))
+    const send = <T>(path: string, request: object) =>
+      shown.send<T>('POST', `/v1/${path}?key=${SITE.key}`, {
+        body: JSON.stringify({ visitor, ...request }),
+        headers: { 'sec-gpc': '1' },
+      })
+    const before = await everything()
+    const batch = { batch: crypto.randomUUID(), events: [click('item-44')] }
+    expect((await send('events', batch)).body.code).toBe('CONSENT_DENIED')
+    expect((await send('visitors/identify', proven('gil'))).body.code).toBe('CONSENT_DENIED')
+    expect((await send('visitors', {})).status).toBe(201)
+    expect((await send('rank', { slot: 'home' })).status).toBe(200)
+    expect((await send('rank', { slot: 'home', recent: [click('item-9')] })).status).toBe(200)
+    expect((await send<Covered>('visitors/export', {})).body.events).toBe(1)
+    // Long enough for what is written behind answers; this edge keeps what it has shown.
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    expect(await everything()).toBe(before)
+    const kept = await shown.rank({ visitor, slot: 'home' })
+    await expect
+      .poll(async () => JSON.stringify(await all(DECISIONS_CONTAINER.id)))
+      .toContain(kept.body.decision)
+    expect((await send<Covered>('visitors/delete', {})).body).toMatchObject({ deleted: 1, decisions: 1 })
+    expect(await everything()).not.toContain(visitor.slice(0, 22))
   })
 
   test('Global Privacy Control is a no, until the visitor says yes to this site', async () => {

@@ -1,0 +1,4 @@
+import { startNodeEdge } from './node.ts'
+import { describeRotation } from './rotation.contract.ts'
+
+describeRotation(startNodeEdge)
