@@ -1,4 +1,5 @@
 import type {
+  DeviceWeights,
   EventsRequest,
   EventsResponse,
   ModelsResponse,
@@ -55,6 +56,7 @@ export type ApiSchema = {
   '/v1/rank': PageRoute<RankRequest, RankResponse, 200> & {
     $get: Route<{ query: ListQuery }, RankResponse, 200>
   }
+  '/v1/weights/:sha256': { $get: Route<PageKey & { param: { sha256: string } }, DeviceWeights, 200> }
   '/v1/visitors': PageRoute<Record<never, never>, VisitorResponse, 201>
   '/v1/visitors/identify': PageRoute<IdentifyRequest, VisitorResponse, 200>
   '/v1/visitors/export': PageRoute<VisitorRequest, ExportResponse, 200>

@@ -97,7 +97,16 @@ export function createInsideApp(deps: AppDeps): Hono<AppEnv> {
   return app
 }
 
-const LARGE = ['/metrics', '/openapi.json', '/docs', '/v1/visitors/export', '/studio/*']
+const LARGE = [
+  '/metrics',
+  '/openapi.json',
+  '/docs',
+  '/v1/visitors/export',
+  '/v1/weights/*',
+  '/v1/slots/*',
+  '/v1/models',
+  '/studio/*',
+]
 
 /** The edge: one app, two hosts. Does nothing until it is asked. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {

@@ -11,7 +11,7 @@ import { ConfigError, readConfig } from './config.ts'
 import { startNodeEdge } from './node.ts'
 import type { RunningEdge } from './host/options.ts'
 import { environmentOf } from './host/options.ts'
-import { Api, edgeOptions, SITE } from './testing/api.ts'
+import { ADMIN_KEY, Api, edgeOptions, PUSH_KEY, SITE } from './testing/api.ts'
 import { buildArtifact, createSigner, type TestArtifact, type TestSigner } from './testing/artifact.ts'
 
 // Duties of a gateway that concern headers, over real HTTP.
@@ -67,6 +67,26 @@ test('a list for everybody is cacheable; asked again with its tag it is 304, unt
   expect((await list('slot=home&strategy=trending&k=5', { 'if-none-match': tag })).status).toBe(200)
 })
 
+test('whatever else is asked for by GET no cache in between keeps: not whether it lives, nor that something is not there', async () => {
+  const operators = { headers: { authorization: `Bearer ${ADMIN_KEY}` } }
+  for (const [path, status, init] of [
+    ['/healthz', 200, {}],
+    ['/readyz', 200, {}],
+    ['/nothing', 404, {}],
+    [`/v1/rank?key=${SITE.key}`, 400, {}],
+    ['/v1/rank?slot=home', 401, {}],
+    [`/v1/weights/${'0'.repeat(64)}?key=${SITE.key}`, 404, {}],
+    ['/v1/models', 200, operators],
+    ['/metrics', 200, { headers: { authorization: `Bearer ${PUSH_KEY}` } }],
+    ['/v1/items/none', 503, operators],
+  ] as const) {
+    const answer = await fetch(`${api.url}${path}`, init)
+    expect([path, answer.status, answer.headers.get('cache-control')]).toEqual([path, status, 'no-store'])
+  }
+  const kept = await fetch(`${api.url}/docs`)
+  expect(kept.headers.get('cache-control')).toMatch(/^public, max-age=/)
+})
+
 test('such a list takes nothing of a visitor, and what it takes is checked', async () => {
   for (const query of [
     'slot=home&visitor=x',
@@ -114,6 +134,18 @@ test('what is large is compressed for those who can read it', async () => {
   expect(compressed.headers['content-encoding']).toBe('gzip')
   expect(compressed.body.length).toBeLessThan(text.length / 5)
   expect(gunzipSync(compressed.body).toString()).toBe(text)
+})
+
+test('weights, which pages keep for ever, are compressed, and a cache in between keeps both forms apart', async () => {
+  const path = `/v1/weights/${artifact.manifest.files.weights?.sha256 ?? ''}?key=${SITE.key}`
+  const plain = await fetch(`${api.url}${path}`, { headers: { 'accept-encoding': 'identity' } })
+  const text = await plain.text()
+  const { headers, body } = await raw(path)
+  expect([headers['content-encoding'], gunzipSync(body).toString() === text]).toEqual(['gzip', true])
+  // Half floats in base64: 16 bits of 21.3 are left at best.
+  expect(body.length).toBeLessThan(0.85 * text.length)
+  for (const vary of [headers.vary, plain.headers.get('vary')])
+    expect(vary?.toLowerCase()).toContain('accept-encoding')
 })
 
 test('a list of 100 items is compressed, one of 5 is not', async () => {

@@ -14,6 +14,8 @@ export function requestId(deps: { now: () => number; random: Random; log: Log })
       deps.log(level, message, { requestId: id, method: c.req.method, route: routePath(c, -1), ...fields })
     })
     c.header('x-request-id', id)
+    // What a cache may keep says so itself; without a word it may keep a 200 or 404 as long as it likes (RFC 9111 §4.2.2).
+    if (c.req.method === 'GET') c.header('cache-control', 'no-store')
     await next()
   }
 }
