@@ -55,8 +55,7 @@ async function byEsbuild(parts: readonly string[]): Promise<number> {
 
 /** Bytes after gzip that each import may cost a page; held in CI by size.test.ts. */
 export const BUDGETS = {
-  // The goal is 6,000; what is there weighs 6,146, and may not grow.
-  capture_gz: 6_147,
+  capture_gz: 6_000,
   full_gz: 8_500,
   iife_gz: 9_000,
   react_gz: 1_500,

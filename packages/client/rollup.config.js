@@ -142,7 +142,7 @@ export default [
       dir: 'dist',
       format: 'es',
       sourcemap: true,
-      chunkFileNames: 'chunk-[hash].js',
+      chunkFileNames: '[name].js',
       // Frameworks with server components then know where the browser's part begins.
       banner: ({ name }) => (name === 'react' ? `'use client'` : ''),
     },

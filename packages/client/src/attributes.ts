@@ -7,16 +7,16 @@ export interface Place {
   readonly value?: number | undefined
 }
 
-const number = (text: string | undefined): number | undefined =>
+const number = (text: string | null | undefined): number | undefined =>
   text && Number.isFinite(+text) ? +text : undefined
 
 /** `closest`, out of shadow roots too. */
 export const closest = (element: Element | undefined, selector: string): Element | undefined =>
   element && (element.closest(selector) ?? closest((element.getRootNode() as ShadowRoot).host, selector))
 
-/** The value of `data-attune-<name>`; undefined where it is missing or empty. */
-export const attribute = (element: Element | undefined, name: string): string | undefined =>
-  element?.getAttribute(`data-attune-${name}`) || undefined
+/** The value of `data-attune-<name>`. */
+export const attribute = (element: Element | undefined, name: string): string | null | undefined =>
+  element?.getAttribute(`data-attune-${name}`)
 
 /**
  * `data-attune-item` names the item an element stands for, `data-attune-slot` on the element around a list names the
@@ -31,12 +31,12 @@ export function placeOf(element: Element): Place {
     number(attribute(card, 'position')) ??
     ([] as unknown[]).indexOf.call(list?.querySelectorAll('[data-attune-item]') ?? [], card)
   return {
-    item: attribute(card, 'item'),
-    slot: attribute(list, 'slot'),
+    item: attribute(card, 'item') || undefined,
+    slot: attribute(list, 'slot') || undefined,
     // A card in a shadow root is not among those its slot can see.
     position: place < 0 ? undefined : place,
     // Empty on a card: nobody decided on it.
-    decision: (card?.getAttribute('data-attune-decision') ?? attribute(list, 'decision')) || undefined,
+    decision: (attribute(card, 'decision') ?? attribute(list, 'decision')) || undefined,
     value: number(attribute(closest(element, '[data-attune-value]'), 'value')),
   }
 }

@@ -1,7 +1,7 @@
 import { MAX_BATCH_BYTES, type EventsRequest, type TrackedEvent } from '@attune/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { batchLength } from './batch.ts'
+import { firstBatch } from './batch.ts'
 
 const event = fc.record({
   id: fc.uuid(),
@@ -23,7 +23,8 @@ test('any prefix taken fits 100 events and 60,000 bytes with a handle and the lo
   }
   fc.assert(
     fc.property(fc.array(event, { maxLength: 160, size: 'max' }), (events) => {
-      const length = batchLength(events)
+      const { length } = firstBatch(events)
+      expect(firstBatch(events)).toEqual(events.slice(0, length))
       expect(length).toBeLessThanOrEqual(100)
       if (events.length > 0) expect(length).toBeGreaterThan(0)
       if (length > 1) expect(bytes(events.slice(0, length))).toBeLessThanOrEqual(MAX_BATCH_BYTES)
@@ -38,6 +39,6 @@ test('any prefix taken fits 100 events and 60,000 bytes with a handle and the lo
 
 test('one event too large for any batch still goes alone, for the edge to refuse it', () => {
   const huge: TrackedEvent = { id: 'x', kind: 'click', item: 'i'.repeat(70_000), at: 0 }
-  expect(batchLength([huge, { ...huge, item: 'small' }])).toBe(1)
-  expect(batchLength([])).toBe(0)
+  expect(firstBatch([huge, { ...huge, item: 'small' }])).toEqual([huge])
+  expect(firstBatch([])).toEqual([])
 })

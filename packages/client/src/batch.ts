@@ -7,28 +7,28 @@ export interface Batch {
   readonly events: readonly TrackedEvent[]
 }
 
-export const keysOf = (all: ReadonlyMap<string, unknown>, prefix: string): string[] =>
-  [...all.keys()].filter((key) => key.startsWith(prefix)).sort()
+/** Those that begin with `prefix`, in order. */
+export const startingWith = (prefix: string, keys: Iterable<string>): string[] =>
+  [...keys].filter((key) => key.startsWith(prefix)).sort()
 
 /** The batches that wait, oldest first. */
 export const batchesOf = (all: ReadonlyMap<string, unknown>): Batch[] =>
-  keysOf(all, 'b:').map((key) => all.get(key) as Batch)
+  startingWith('b:', all.keys()).map((key) => all.get(key) as Batch)
 
 /** Room left in a request for handle, batch id and a session token of up to 8,192 characters. */
 const ENVELOPE_BYTES = 9_000
 
 /**
- * How many of the first `events` fit one batch: at most 100 events, and 60,000 bytes with everything around them.
- * At least 1 when there is any, so that one oversized event cannot block the others for ever.
+ * The first of `events` that fit one batch: at most 100, and 60,000 bytes with everything around them. At least 1 when there
+ * is any, so that one oversized event cannot block the others for ever.
  */
-export function batchLength(events: readonly TrackedEvent[]): number {
+export function firstBatch(events: readonly TrackedEvent[]): TrackedEvent[] {
   let bytes = ENVELOPE_BYTES
-  const end = events.findIndex((event, index) => {
+  return events.slice(0, MAX_EVENTS_PER_BATCH).filter((event, index) => {
     // Not a Blob, which costs milliseconds: the browser's process is told of each.
     bytes += new TextEncoder().encode(JSON.stringify([event])).length
-    return index > 0 && (bytes > MAX_BATCH_BYTES || index >= MAX_EVENTS_PER_BATCH)
+    return index === 0 || bytes <= MAX_BATCH_BYTES
   })
-  return end < 0 ? events.length : end
 }
 
 /** Impressions come in crowds; one that is lost with its page was hardly one. */

@@ -1,23 +1,32 @@
 import type { ClientEvents } from './emitter.ts'
 import { attempt } from './store/attempt.ts'
 
-/** What tabs of one site tell each other. */
-export type Message =
-  | { readonly type: 'send-now' }
-  | { readonly type: 'forget' }
+/** What tabs of one site tell each other, and what comes with it. */
+export interface Messages {
+  nudge: undefined
+  forget: undefined
   /** A page begins in a tab of this name. */
-  | { readonly type: 'tab'; readonly detail: string }
-  | { readonly type: 'stored'; readonly detail: ClientEvents['stored'] }
+  tab: string
+  stored: ClientEvents['stored']
+}
+
+export type Tell = <Type extends keyof Messages>(
+  type: Type,
+  ...detail: undefined extends Messages[Type] ? [] : [Messages[Type]]
+) => void
 
 export interface TabChannel {
-  _tell(message: Message): void
+  readonly _tell: Tell
   _open(): void
   /** An open channel can keep a page out of the back/forward cache. */
   _close(): void
 }
 
 /** Tabs work without it, only a little less promptly. */
-export function createTabChannel(name: string, hear: (message: Message) => void): TabChannel {
+export function createTabChannel(
+  name: string,
+  hear: { readonly [Type in keyof Messages]: (detail: Messages[Type]) => void },
+): TabChannel {
   let channel: BroadcastChannel | undefined
   return {
     _open() {
@@ -25,13 +34,18 @@ export function createTabChannel(name: string, hear: (message: Message) => void)
       attempt(() => {
         if (channel) return
         channel = new BroadcastChannel(name)
-        channel.addEventListener('message', ({ data }: MessageEvent<Message>) => hear(data))
+        channel.addEventListener(
+          'message',
+          ({ data }: MessageEvent<{ type: keyof Messages; detail: never }>) =>
+            // A tab with another version of this may say something else.
+            hear[data.type]?.(data.detail),
+        )
       })
     },
-    _tell(message) {
+    _tell(type, detail?: unknown) {
       // A broadcast channel knows one origin only.
       // oxlint-disable-next-line unicorn/require-post-message-target-origin
-      channel?.postMessage(message)
+      channel?.postMessage({ type, detail })
     },
     _close() {
       channel?.close()

@@ -7,9 +7,6 @@ export type Consent = 'granted' | 'pending' | 'denied'
 
 /** Whether the browser says no for its user: Global Privacy Control, or Do Not Track. */
 export function optedOut(): boolean {
-  const { globalPrivacyControl, doNotTrack } = navigator as Navigator & {
-    readonly globalPrivacyControl?: boolean
-    readonly doNotTrack?: string | null
-  }
-  return !!globalPrivacyControl || doNotTrack === '1'
+  const browser = navigator as { globalPrivacyControl?: boolean; doNotTrack?: string | null }
+  return !!browser.globalPrivacyControl || browser.doNotTrack === '1'
 }

@@ -449,7 +449,7 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     for (const tab of waiting) await tab.evaluate(() => document.querySelectorAll('button')[1]?.click())
     await sleep(1_500)
     const heard = await spy.evaluate(() => (window as unknown as { heard: string[] }).heard)
-    expect(heard.filter((type) => type === 'send-now').length).toBeLessThan(12)
+    expect(heard.filter((type) => type === 'nudge').length).toBeLessThan(12)
     server.fault = () => undefined
     await holder.evaluate(() => window.dispatchEvent(new Event('online')))
     await expect.poll(items).toEqual(['sku-1', 'sku-2', 'sku-2'])

@@ -21,9 +21,10 @@ export class ClientError extends Error {
   declare readonly code: ClientErrorCode
   declare readonly issues: readonly Issue[]
 
-  constructor(code: ClientErrorCode, message: string, { issues = [], ...options }: ErrorDetails = {}) {
-    super(message, options)
-    Object.assign(this, { code, issues })
+  constructor(code: ClientErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details)
+    this.code = code
+    this.issues = details.issues ?? []
   }
 }
 

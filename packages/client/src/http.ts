@@ -1,3 +1,4 @@
+import { elapsed } from './elapsed.ts'
 import { attempt } from './store/attempt.ts'
 
 export interface Answer {
@@ -47,7 +48,7 @@ export function createPost(
   consent?: 'granted',
 ): Post {
   return async (path, body, keepalive, signal = AbortSignal.timeout(ANSWER_WITHIN_MS)) => {
-    const started = performance.now()
+    const started = elapsed()
     const answer: Answer = { _status: 0, _waitMs: 0, _durationMs: 0 }
     const url = `${endpoint.replace(/\/$/, '')}/v1/${path}?key=${encodeURIComponent(site)}`
     const init: RequestInit = {
@@ -55,12 +56,9 @@ export function createPost(
       body: JSON.stringify({ ...body, consent }),
       credentials: 'omit',
     }
-    let taken: unknown
     // It is missing, or throws when the page has used up its quota.
-    attempt(
-      () => (taken = keepalive === 'later' && !fetcher && fetchLater(url, { ...init, activateAfter: 0 })),
-    )
-    if (taken) return answer
+    if (attempt(() => keepalive === 'later' && !fetcher && fetchLater(url, { ...init, activateAfter: 0 })))
+      return answer
     try {
       const response = await (fetcher ?? fetch)(url, { ...init, keepalive: keepalive as boolean, signal })
       answer._waitMs = parseRetryAfter(response.headers.get('retry-after'), now())
@@ -69,7 +67,7 @@ export function createPost(
     } catch {
       // No answer, or one without JSON: the status says which.
     }
-    answer._durationMs = performance.now() - started
+    answer._durationMs = elapsed() - started
     return answer
   }
 }

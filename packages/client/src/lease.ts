@@ -30,7 +30,7 @@ export function createLease(kept: Kept, owner: string, now: () => number): Lock 
   return async (work, signal) => {
     while (!(await take())) {
       await new Promise((resolve) => setTimeout(resolve, LEASE_POLL_MS))
-      signal.throwIfAborted()
+      if (signal.aborted) return
     }
     const renewal = setInterval(take, LEASE_TTL_MS / 3)
     try {

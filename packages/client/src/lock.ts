@@ -15,9 +15,8 @@ export function createLock(name: string, kept: Kept, owner: string, now: () => n
   return async (work, signal) => {
     try {
       await navigator.locks.request(name, { signal }, work)
-    } catch (cause) {
-      if (signal.aborted) throw cause
-      await (await import('./lease.ts')).createLease(kept, owner, now)(work, signal)
+    } catch {
+      if (!signal.aborted) await (await import('./rare.ts')).createLease(kept, owner, now)(work, signal)
     }
   }
 }

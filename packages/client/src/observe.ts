@@ -1,5 +1,6 @@
 import type { EventKind } from '@attune/core'
 import { attribute, closest, placeOf, type Place } from './attributes.ts'
+import { elapsed } from './elapsed.ts'
 import type { Guard } from './emitter.ts'
 
 /** An impression counts when half of a card has been in view for this long. */
@@ -32,7 +33,7 @@ export function observe(
   /** What has been reported of an element; a card that is filled anew counts anew. */
   const impressed = new WeakMap<Element, string>()
   const viewed = new WeakMap<Element, string>()
-  /** Since when, by `performance.now()`. */
+  /** Since when, by `elapsed`. */
   const inView = new Map<Element, number>()
 
   const isNew = (told: WeakMap<Element, string>, element: Element, what: string): unknown =>
@@ -46,13 +47,13 @@ export function observe(
     const action = closest(target, '[data-attune-event],[data-attune-item]')
     if (!action) return
     told.add(event)
-    track([{ kind: (attribute(action, 'event') ?? 'click') as EventKind, ...placeOf(action) }])
+    track([{ kind: (attribute(action, 'event') || 'click') as EventKind, ...placeOf(action) }])
   }
 
   function submitted({ target }: Event): void {
     const form = target as HTMLFormElement
-    const field = form.getAttribute('data-attune-search')
-    if (field === null) return
+    const field = attribute(form, 'search')
+    if (field == null) return
     const query = String(new FormData(form).get(field || 'q') ?? '').trim()
     if (query) track([{ kind: 'search', query }])
   }
@@ -62,7 +63,7 @@ export function observe(
     if (document.hidden || signal.aborted) return
     track(
       [...inView].flatMap(([element, since]) => {
-        if (performance.now() - since < SEEN_FOR_MS) return []
+        if (elapsed() - since < SEEN_FOR_MS) return []
         inView.delete(element)
         const place = placeOf(element)
         return isNew(impressed, element, `${place.item} ${place.decision}`)
@@ -103,25 +104,24 @@ export function observe(
     views.observe(element)
   }
   const scan = (node: Node): void => {
-    if (node instanceof Element && node.matches(WATCHED)) adopt(node)
-    ;(node as Partial<ParentNode>).querySelectorAll?.(WATCHED).forEach(adopt)
+    const element = node as Element & Partial<Pick<Element, 'matches' | 'querySelectorAll'>>
+    if (element.matches?.(WATCHED)) adopt(element)
+    element.querySelectorAll?.(WATCHED).forEach(adopt)
   }
   const changes = new MutationObserver(
     guard((records: MutationRecord[]) => {
-      for (const { type, target, addedNodes } of records) {
-        if (type === 'attributes') adopt(target as Element)
+      for (const { attributeName, target, addedNodes } of records) {
+        if (attributeName) adopt(target as Element)
         addedNodes.forEach(scan)
       }
     }),
   )
 
-  for (const [type, handler] of [
-    ['click', clicked],
-    ['auxclick', clicked],
-    ['submit', submitted],
-  ] as const) {
+  const listen = (type: string, handler: (event: Event) => void): void =>
     root.addEventListener(type, guard(handler), { capture: true, passive: true, signal })
-  }
+  listen('click', clicked)
+  listen('auxclick', clicked)
+  listen('submit', submitted)
   changes.observe(root, {
     subtree: true,
     childList: true,

@@ -1,5 +1,5 @@
 import type { TrackedEvent } from '@attune/core'
-import { batchesOf, batchLength, keysOf, telling, type Batch } from './batch.ts'
+import { batchesOf, firstBatch, startingWith, telling, type Batch } from './batch.ts'
 import type { Report } from './error.ts'
 import type { recover as takeOver } from './recover.ts'
 import type { FactKeeper, Facts } from './store/facts.ts'
@@ -48,12 +48,13 @@ export function createQueue(
   const queue: Queue = {
     _add(events, alone) {
       const all = [...(own?.events ?? []), ...events]
-      const batch = { id: makeId(), events: all.slice(0, batchLength(all)) }
+      const batch = { id: makeId(), events: firstBatch(all) }
       const rest = all.slice(batch.events.length)
       void kept._put([...(own ? [[`b:${own.id}`] as const] : []), [`b:${batch.id}`, batch]])
-      own = alone && !rest[0] ? batch : undefined
+      const whole = alone && !rest[0]
+      own = whole ? batch : undefined
       if (rest[0]) queue._add(rest, alone)
-      return alone && !rest[0]
+      return whole
     },
     _take() {
       const batch = own
@@ -63,19 +64,19 @@ export function createQueue(
     async _next() {
       let batch: Batch | undefined
       let surplus = 0
-      let missing = false
+      let missing: unknown
       let tidy: (() => void) | undefined
       const look = (all: Map<string, unknown>): readonly Pair[] => {
         facts._note(all)
         batch = undefined
         // Not before: what a page wrote there in its last moment takes a while to be seen by others.
         const others = kept._others()
-        missing = !!others[0] && !recover
+        missing = others[0] && !recover
         if (missing) return []
-        const pairs: Pair[] = keysOf(all, 'w:')
+        const pairs: Pair[] = startingWith('w:', all.keys())
           .slice(0, -MAX_MARKS)
           .map((key) => [key])
-        if (recover && others[0]) tidy = recover(others, all, pairs, now())
+        tidy = recover?.(others, all, pairs, now())
         surplus = 0
         let room = MAX_QUEUED_EVENTS
         for (const { id, events } of batchesOf(all).reverse()) {
@@ -90,7 +91,7 @@ export function createQueue(
       }
       await kept._update(look)
       if (missing) {
-        recover = (await import('./recover.ts')).recover
+        recover = (await import('./rare.ts')).recover
         await kept._update(look)
       }
       tidy?.()

@@ -2,7 +2,8 @@ import type { EventsRequest, EventsResponse, Problem, TrackedEvent } from '@attu
 import { acknowledge } from './acknowledge.ts'
 import { backoff } from './backoff.ts'
 import type { Batch } from './batch.ts'
-import type { Message } from './channel.ts'
+import type { Tell } from './channel.ts'
+import { elapsed } from './elapsed.ts'
 import { ANSWER_WITHIN_MS, MAX_RETRY_AFTER_MS, type Answer } from './http.ts'
 import type { Lock } from './lock.ts'
 import type { Parts } from './parts.ts'
@@ -35,9 +36,6 @@ type Loose<T> = { readonly [Key in keyof T]: T[Key] | undefined }
 /** Whoever clicks again soon has both sent together. */
 const SEND_AGAIN_AFTER_MS = 1_000
 
-/** Milliseconds that never jump. */
-const elapsed = (): number => performance.now()
-
 /**
  * Sends batches one after another, in order, from one tab at a time.
  *
@@ -45,12 +43,7 @@ const elapsed = (): number => performance.now()
  *   page goes can be claimed and sent at once, without waiting for the lock, which would be too late.
  * @param tell - reaches the other tabs
  */
-export function createSender(
-  parts: Parts,
-  lock: Lock,
-  keepLock: boolean,
-  tell: (message: Message) => void,
-): Sender {
+export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: Tell): Sender {
   const {
     _queue: queue,
     _facts: facts,
@@ -82,7 +75,7 @@ export function createSender(
 
   /** Asks the tab that is sending, if it is another one, not to wait. */
   const nudge = (): void => {
-    if (!release) tell({ type: 'send-now' })
+    if (!release) tell('nudge')
   }
 
   function pause(askedMs = 0): false {
@@ -103,11 +96,11 @@ export function createSender(
       await acknowledge(parts, batch, body.session)
       const detail = { events: batch.events, response: body as EventsResponse, durationMs }
       parts._emit('stored', detail)
-      tell({ type: 'stored', detail })
+      tell('stored', detail)
       return true
     }
     const verdict =
-      body.code && (await (await import('./refused.ts')).refused(parts, batch, body, failures, acknowledge))
+      body.code && (await (await import('./rare.ts')).refused(parts, batch, body, failures, acknowledge))
     clean = 0
     if (verdict === true) {
       failures++
@@ -188,6 +181,8 @@ export function createSender(
   }
 
   const fail = (cause: unknown): void => {
+    // What a page begins as it goes away may fail.
+    if (away) return
     report('STORAGE_FAILED', 'sending', { cause })
     pause()
   }
@@ -217,7 +212,7 @@ export function createSender(
     } else if (waiting) {
       if (waitMs() <= 0) void (release ? work : nudge)()
     } else {
-      const { signal } = (waiting = new AbortController())
+      waiting = new AbortController()
       lock(
         (held) =>
           new Promise((resolve) => {
@@ -225,12 +220,9 @@ export function createSender(
             release = resolve
             arm()
           }),
-        signal,
+        waiting.signal,
       )
-        .catch((cause: unknown) => {
-          // The lock was taken away or refused.
-          if (!signal.aborted) fail(cause)
-        })
+        .catch(fail)
         .finally(() => {
           release = waiting = undefined
           yields()

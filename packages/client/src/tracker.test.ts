@@ -61,7 +61,7 @@ function start(options: Partial<ClientOptions> = {}): Client {
 }
 
 // Node has no Web Locks. Loaded before time is faked: loading takes real time.
-beforeAll(() => Promise.all([import('./lease.ts'), import('./refused.ts')]))
+beforeAll(() => import('./rare.ts'))
 beforeEach(() => {
   vi.useFakeTimers()
   server = edge()

@@ -99,10 +99,9 @@ export function createTracker(options: TrackerOptions): Tracker {
 }
 
 /** Whether the edge may take it; the edge has the last word, and `onError` hears of it. */
-const isGood = ({ kind, item = '', query = '', value = 0 }: Observation): boolean =>
-  !!(item || !needsItem(kind)) &&
-  !!(query || kind !== 'search') &&
-  item.length <= MAX_ITEM_ID_LENGTH &&
+const isGood = ({ kind, item, query, value = 0 }: Observation): boolean =>
+  (item ? item.length <= MAX_ITEM_ID_LENGTH : !needsItem(kind)) &&
+  (kind !== 'search' || !!query) &&
   Number.isFinite(value)
 
 export function assembleTracker({
@@ -115,25 +114,26 @@ export function assembleTracker({
   random = Math.random,
   store: chosen,
   consent: asked = 'granted',
-  privacySignals = 'respect',
+  privacySignals,
 }: TrackerOptions): Assembled {
   const page = globalThis.document as Document | undefined
   const name = `attune-${site}`
   const signals = createSignals(onError)
   const { _emit: emit, _report: report, _guard: guard } = signals
-  const silenced = privacySignals === 'respect' && page !== undefined && optedOut()
+  const ignored = privacySignals === 'ignore'
+  const silenced = page && !ignored && optedOut()
   let consent: Consent = silenced ? 'denied' : asked
   const allowed = (): boolean => consent === 'granted'
-  const kept = createKept(
-    chosen ? async () => chosen : page && (() => openIdbStore(name)),
-    report,
-    allowed,
-    page && createSpill(name, uuidv7(now(), random), now),
-  )
-
   // Later ids of a tab sort later whatever its clock does: the store keeps events in this order.
   let stamp = 0
   const makeId = (): string => uuidv7((stamp = Math.max(now(), stamp + 1)), random)
+
+  const kept = createKept(
+    async () => chosen ?? (page && openIdbStore(name)),
+    report,
+    allowed,
+    page && createSpill(name, makeId(), now),
+  )
 
   const sequence = createSequence(name, () => makeId().slice(-12), allowed)
   const facts = createFactKeeper(kept)
@@ -141,7 +141,7 @@ export function assembleTracker({
     ...signals,
     _kept: kept,
     _queue: createQueue(kept, facts, makeId, report, now),
-    _post: createPost(endpoint, site, fetcher, now, privacySignals === 'ignore' ? 'granted' : undefined),
+    _post: createPost(endpoint, site, fetcher, now, ignored ? 'granted' : undefined),
     _facts: facts,
     _now: now,
     _random: random,
@@ -156,19 +156,22 @@ export function assembleTracker({
     emit('forgotten', undefined)
     facts._note(new Map())
   }
-  const channel = createTabChannel(name, (message) => {
-    if (message.type === 'stored') {
+  const channel = createTabChannel(name, {
+    stored(detail) {
       sender._settle()
-      emit('stored', message.detail)
-    } else if (message.type === 'send-now') sender._nudged()
-    else if (message.type === 'forget') forgetHere()
+      emit('stored', detail)
+    },
+    nudge: () => sender._nudged(),
+    forget: forgetHere,
     // A browser that duplicates a tab copies its sessionStorage.
-    else if (message.detail === sequence._name()) sequence._renew()
+    tab(other) {
+      if (other === sequence._name()) sequence._renew()
+    },
   })
   const sender = createSender(
     parts,
     createLock(name, kept, makeId(), now),
-    page !== undefined && 'locks' in navigator,
+    !!page && 'locks' in navigator,
     channel._tell,
   )
 
@@ -210,7 +213,7 @@ export function assembleTracker({
   function start(): void {
     if (!page) return
     if (allowed()) {
-      channel._tell({ type: 'tab', detail: sequence._name() })
+      channel._tell('tab', sequence._name())
       // What earlier pages left behind, and then what they had no time to write down.
       sender._look()
       setTimeout(sender._look, LOOK_AGAIN_AFTER_MS)
@@ -245,7 +248,10 @@ export function assembleTracker({
     },
     on: signals._on,
     flush: sender._flush,
-    visitor: async () => (await facts._read()).visitor,
+    async visitor() {
+      await kept._update((all) => (facts._note(all), []))
+      return facts._known().visitor
+    },
     observe: watch,
     consent(answer) {
       if (silenced || answer === consent) return
@@ -258,7 +264,7 @@ export function assembleTracker({
       clearSpill(name)
       await kept._update((all) => [...all.keys()].map((key) => [key]))
       forgetHere()
-      channel._tell({ type: 'forget' })
+      channel._tell('forget')
     },
     close() {
       closed.abort()

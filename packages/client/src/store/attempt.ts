@@ -1,8 +1,8 @@
-/** Storage that a browser may refuse. */
-export function attempt(work: () => unknown): void {
+/** Storage that a browser may refuse, or a page has filled: then there is nothing, and it goes without. */
+export function attempt<T>(work: () => T): T | undefined {
   try {
-    work()
+    return work()
   } catch {
-    // Refused or full: it goes without.
+    return undefined
   }
 }

@@ -16,7 +16,6 @@ export interface Facts {
 export interface FactKeeper {
   /** As far as this page knows, without asking anybody. */
   _known(): Facts
-  _read(): Promise<Facts>
   /** What the store has been found to hold. */
   _note(all: ReadonlyMap<string, unknown>): Facts
   /** Changes them with what is found: what is to be written. */
@@ -30,10 +29,6 @@ export function createFactKeeper(kept: Kept): FactKeeper {
   const keeper: FactKeeper = {
     _known: () => known,
     _note: (all) => (known = (all.get('facts') ?? {}) as Facts),
-    async _read() {
-      await kept._update((all) => (keeper._note(all), []))
-      return known
-    },
     _change: (all, change) => ['facts', (known = change(keeper._note(all)))],
     _update: (change) => kept._update((all) => [keeper._change(all, change)]),
   }

@@ -10,7 +10,7 @@ interface Schema {
 type Transaction = IDBPTransaction<Schema, [typeof KEPT], 'readwrite'>
 
 /** Removes the database, whoever has it open. */
-export const deleteIdbStore = (name: string): void => attempt(() => indexedDB.deleteDatabase(name))
+export const deleteIdbStore = (name: string): unknown => attempt(() => indexedDB.deleteDatabase(name))
 
 function write(tx: Transaction, pairs: readonly Pair[]): Promise<unknown> {
   const store = tx.objectStore(KEPT)

@@ -17,11 +17,11 @@ export interface Kept {
  * IndexedDB where it works, memory where it does not, also when it fails only now and then (no room left): what the one
  * has not confirmed or refuses, the other keeps; told once. Calls made before the database is open wait for it.
  *
- * @param open - undefined where there is nothing but memory
+ * @param open - to undefined where there is nothing but memory
  * @param allowed - whether anything may be kept on the device now; the database is not opened before
  */
 export function createKept(
-  open: (() => Promise<KeyValueStore>) | undefined,
+  open: () => Promise<KeyValueStore | undefined>,
   report: Report,
   allowed: () => boolean,
   spill?: Spill,
@@ -30,22 +30,19 @@ export function createKept(
   const over = new Map<string, unknown>()
   let database: KeyValueStore | undefined
   let opening: Promise<void> | undefined
-  let opened = !open
   /** What has been refused comes later than what is written after it. */
   let mark = spill?._mark
 
   /** Runs synchronously once open, so that a write made in a closing page has begun. Returns whether it was done. */
   async function attempt(work: (store: KeyValueStore) => Promise<unknown>): Promise<unknown> {
     if (!allowed()) return undefined
-    if (!opened)
-      await (opening ??= (async () => {
-        try {
-          database = await open?.()
-        } catch (cause) {
-          report('STORAGE_UNAVAILABLE', 'memory instead', { cause })
-        }
-        opened = true
-      })())
+    if (!database)
+      await (opening ??= open().then(
+        (store) => {
+          database = store
+        },
+        (cause: unknown) => report('STORAGE_UNAVAILABLE', 'memory instead', { cause }),
+      ))
     try {
       if (database) {
         await work(database)

@@ -11,7 +11,7 @@ const nothing = () => {
 }
 /** What is kept, as a store of the same kind. */
 const asStore = (
-  open: (() => Promise<KeyValueStore>) | undefined,
+  open: () => Promise<KeyValueStore | undefined>,
   report: Parameters<typeof createKept>[1] = nothing,
 ): KeyValueStore => {
   const kept = createKept(open, report, always)
@@ -38,7 +38,7 @@ test.each(Object.entries(STORE_CONTRACT))('a database that opens late: %s', asyn
 })
 
 test.each(Object.entries(STORE_CONTRACT))('no database: %s', async (_name, run) => {
-  await run(async () => asStore(undefined))
+  await run(async () => asStore(async () => undefined))
 })
 
 test.each(Object.entries(STORE_CONTRACT))(

@@ -1,4 +1,4 @@
-import { telling, type Batch } from '../batch.ts'
+import { startingWith, telling, type Batch } from '../batch.ts'
 import { attempt } from './attempt.ts'
 import type { Pair } from './key-value.ts'
 
@@ -26,11 +26,8 @@ export interface Spill {
 /** Pages whose marks are kept. */
 export const MAX_MARKS = 100
 
-function keysOf(prefix: string): string[] {
-  let keys: string[] = []
-  attempt(() => (keys = Object.keys(localStorage).filter((key) => key.startsWith(`${prefix}:`))))
-  return keys
-}
+const keysOf = (prefix: string): string[] =>
+  attempt(() => startingWith(`${prefix}:`, Object.keys(localStorage))) ?? []
 
 /** Removes what this and other pages of the site have there. */
 export function clearSpill(prefix: string): void {

@@ -9,7 +9,6 @@ import { R2AndDurableObjectModelStore } from '../models/r2-and-durable-object.ts
 import { deploymentActivityStore } from '../studio/activity-log.ts'
 import { PAGE, SCRIPT, STYLE } from '../studio/generated.ts'
 import { durableObjectLimits } from '../middleware/shared-limits.ts'
-import { watchEnvironment } from './unread.ts'
 import type { LoadOrt } from '../serve/ort.ts'
 
 export interface WorkerEnv {
@@ -45,12 +44,8 @@ export function workerHandler(loadOrt: LoadOrt | undefined): WorkerHandler {
   }
 
   function make(env: WorkerEnv): ReturnType<typeof createApp> {
-    const watched = watchEnvironment(env)
-    const config = readConfig(watched.env)
-    const settings = watched.unread()
-    if (settings.length > 0) consoleLog('warn', 'settings that nobody reads', { settings })
     return createApp(
-      createDeps(config, {
+      createDeps(readConfig(env), {
         name: 'workerd',
         store: new R2AndDurableObjectModelStore(env.MODELS, env.MODEL_LOG),
         scanModule,

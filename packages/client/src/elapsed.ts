@@ -1,0 +1,2 @@
+/** Milliseconds that never jump. */
+export const elapsed = (): number => performance.now()
