@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKeyPairSync } from 'node:crypto'
 import { readConfig as readEdgeConfig } from '@attune/edge'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { readNodeSettings } from '../../packages/edge/src/host/settings.ts'
 import { readConfig as readBridgeConfig } from '../../packages/trainer-bridge/src/config.ts'
 import { checkObjects, secretKeys, workloadsOf } from './manifest-rules.ts'
 import { checkSchemas, type Container, type Manifest } from './manifests.ts'
@@ -270,11 +272,6 @@ function watched(settings: Record<string, string>, asked: Set<string>): Record<s
 }
 
 /** Settings that an entry reads by itself: `process.env['NAME']`. */
-async function readByEntry(file: string): Promise<string[]> {
-  const text = await readFile(join(ROOT, file), 'utf8')
-  return [...text.matchAll(/process\.env\['([A-Z_]+)'\]/g)].map(([, name = '']) => name)
-}
-
 const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
 const SECRETS: Readonly<Record<string, string>> = {
   ATTUNE_PUSH_KEYS: 'p'.repeat(32),
@@ -296,8 +293,10 @@ describe.for(['production', 'staging'])('settings of %s', (overlay) => {
 
   test('are those that the edge reads, no more, and it starts with them', async () => {
     const settings = settingsOf(objects, containerOf('edge'), SECRETS)
-    const asked = new Set(await readByEntry('packages/edge/src/main.ts'))
-    const config = readEdgeConfig(watched(settings, asked))
+    const asked = new Set<string>()
+    const models = await mkdtemp(join(tmpdir(), 'attune-models-'))
+    const { config } = await readNodeSettings(watched({ ...settings, ATTUNE_MODELS: models }, asked))
+    await rm(models, { recursive: true })
     expect(Object.keys(settings).filter((name) => !asked.has(name))).toEqual([])
     expect(config.sites.map(({ id }) => id)).toEqual(['shop'])
     expect(config.cosmos.endpoints).toHaveLength(2)

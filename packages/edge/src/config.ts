@@ -12,6 +12,13 @@ export class ConfigError extends CodedError<ConfigErrorCode> {
   override readonly name = 'ConfigError'
 }
 
+/** One error of all problems. */
+export function configError(issues: readonly Issue[]): ConfigError {
+  const lines = issues.map((issue) => `  ${issue.message}`).join('\n')
+  const message = `the edge cannot start, ${issues.length} settings are wrong:\n${lines}`
+  return new ConfigError('CONFIG_INVALID', message, { issues })
+}
+
 /** A website whose pages may talk to this edge. */
 export interface Site {
   /** Part of every visitor's partition key; never change it. `[a-z0-9-]{1,40}` */
@@ -207,14 +214,7 @@ export function readConfig(env: Environment): Config {
   }
   const both = adminKeys.find((key) => pushKeys.includes(key))
   if (both !== undefined) fail('ATTUNE_ADMIN_KEYS', 'keys that are not push keys', both)
-  if (issues.length > 0) {
-    const lines = issues.map((issue) => `  ${issue.message}`).join('\n')
-    throw new ConfigError(
-      'CONFIG_INVALID',
-      `the edge cannot start, ${issues.length} settings are wrong:\n${lines}`,
-      { issues },
-    )
-  }
+  if (issues.length > 0) throw configError(issues)
   return {
     sites,
     pushKeys,

@@ -1,21 +1,18 @@
 #!/usr/bin/env node
 import { ConfigError } from './config.ts'
+import { readNodeSettings } from './host/settings.ts'
+import { watchEnvironment } from './host/unread.ts'
 import { consoleLog } from './log.ts'
-import { serveNode } from './node.ts'
+import { serveConfig } from './node.ts'
 
 // The container's entry: settings from the environment, models in ATTUNE_MODELS, graceful end on SIGTERM.
 
-const DEFAULT_PORT = 8787
-const metricsPort = process.env['ATTUNE_METRICS_PORT']
-
 try {
-  const edge = await serveNode(process.env, {
-    port: Number(process.env['PORT'] ?? DEFAULT_PORT),
-    hostname: process.env['HOST'] ?? '0.0.0.0',
-    models: process.env['ATTUNE_MODELS'] ?? './models',
-    ...(metricsPort !== undefined && { metricsPort: Number(metricsPort) }),
-  })
-  consoleLog('info', 'edge listens', { url: edge.url, pid: edge.pid })
+  const { env, unread } = watchEnvironment(process.env)
+  const { config, options } = await readNodeSettings(env)
+  const settings = unread()
+  if (settings.length > 0) consoleLog('warn', 'settings that nobody reads', { settings })
+  const edge = await serveConfig(config, options)
   let ending = false
   const end = (): void => {
     if (ending) return
@@ -25,6 +22,7 @@ try {
   }
   process.on('SIGTERM', end)
   process.on('SIGINT', end)
+  consoleLog('info', 'edge listens', { url: edge.url, pid: edge.pid })
 } catch (error) {
   console.error(error instanceof ConfigError ? error.message : error)
   process.exitCode = 1

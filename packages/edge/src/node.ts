@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { serve, type ServerType } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import { createApp, createInsideApp } from './app.ts'
-import { readConfig } from './config.ts'
+import { readConfig, type Config } from './config.ts'
 import { createDeps } from './create.ts'
 import { consoleLog } from './log.ts'
 import { FileSystemModelStore } from './models/file-system.ts'
@@ -71,7 +71,11 @@ export async function serveNode(
   env: Readonly<Record<string, unknown>>,
   options: NodeOptions,
 ): Promise<RunningEdge> {
-  const config = readConfig(env)
+  return serveConfig(readConfig(env), options)
+}
+
+/** @internal */
+export async function serveConfig(config: Config, options: NodeOptions): Promise<RunningEdge> {
   const scanFile = fileURLToPath(import.meta.resolve('@attune/core/scan.wasm'))
   const deps = createDeps(config, {
     name: 'node',

@@ -9,6 +9,7 @@ import { R2AndDurableObjectModelStore } from '../models/r2-and-durable-object.ts
 import { deploymentActivityStore } from '../studio/activity-log.ts'
 import { PAGE, SCRIPT, STYLE } from '../studio/generated.ts'
 import { durableObjectLimits } from '../middleware/shared-limits.ts'
+import { watchEnvironment } from './unread.ts'
 import type { LoadOrt } from '../serve/ort.ts'
 
 export interface WorkerEnv {
@@ -44,8 +45,12 @@ export function workerHandler(loadOrt: LoadOrt | undefined): WorkerHandler {
   }
 
   function make(env: WorkerEnv): ReturnType<typeof createApp> {
+    const watched = watchEnvironment(env)
+    const config = readConfig(watched.env)
+    const settings = watched.unread()
+    if (settings.length > 0) consoleLog('warn', 'settings that nobody reads', { settings })
     return createApp(
-      createDeps(readConfig(env), {
+      createDeps(config, {
         name: 'workerd',
         store: new R2AndDurableObjectModelStore(env.MODELS, env.MODEL_LOG),
         scanModule,
