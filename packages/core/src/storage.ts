@@ -97,8 +97,11 @@ function unindexed(id: string, path: string, defaultTtl?: number): ContainerDefi
 /** The catalogue: one {@link ItemDocument} an item. Tombstones carry their own TTL. */
 export const ITEMS_CONTAINER: ContainerDefinition = unindexed('items', '/item', -1)
 
-/** Which handles belong to one user: what export and deletion have to cover. */
-export const USERS_CONTAINER: ContainerDefinition = unindexed('users', '/user')
+/**
+ * Which handles belong to one user: what export and deletion have to cover. Documents carry their own TTL where the
+ * deployer limits how long.
+ */
+export const USERS_CONTAINER: ContainerDefinition = unindexed('users', '/user', -1)
 
 /** What was shown, as far as the deployer lets decisions be kept. */
 export const DECISIONS_CONTAINER: ContainerDefinition = unindexed('decisions', '/visitor', 30 * DAY_S)

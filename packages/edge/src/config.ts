@@ -95,6 +95,8 @@ export interface Config {
   readonly identitySecrets: IdentitySecrets
   /** Days a batch is kept; absent: the container's own TTL. */
   readonly retentionDays?: number
+  /** Days a user's links are kept after the user was last identified; absent: until they are deleted. */
+  readonly userRetentionDays?: number
   /** Least level that is logged. */
   readonly logLevel: LogLevel
   /** A model whose lists take longer is refused; milliseconds. */
@@ -180,8 +182,13 @@ export function readConfig(env: Environment): Config {
     fail('COSMOS_KEY', 'no key beside COSMOS_IDENTITY', key)
   else if (identity === undefined && (key === undefined || !isBase64(key)))
     fail('COSMOS_KEY', 'the account key in base64, or COSMOS_IDENTITY', key)
-  const days = text('ATTUNE_RETENTION_DAYS')
-  if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) fail('ATTUNE_RETENTION_DAYS', '1 to 9999', days)
+  const days = (name: string): number | undefined => {
+    const said = text(name)
+    if (said !== undefined && !/^[1-9]\d{0,3}$/.test(said)) fail(name, '1 to 9999', said)
+    return said === undefined ? undefined : Number(said)
+  }
+  const retentionDays = days('ATTUNE_RETENTION_DAYS')
+  const userRetentionDays = days('ATTUNE_USER_RETENTION_DAYS')
   const identitySecrets = readIdentitySecrets(json('ATTUNE_IDENTITY_SECRETS', 'JSON'), sites, fail)
   const maxRankMs = Number(text('ATTUNE_MAX_RANK_MS') ?? DEFAULT_MAX_RANK_MS)
   if (!(maxRankMs > 0)) fail('ATTUNE_MAX_RANK_MS', 'more than 0', text('ATTUNE_MAX_RANK_MS'))
@@ -235,7 +242,8 @@ export function readConfig(env: Environment): Config {
     quotas,
     deprecations,
     trustProxy: trustProxy === 'true',
-    ...(days !== undefined && { retentionDays: Number(days) }),
+    ...(retentionDays !== undefined && { retentionDays }),
+    ...(userRetentionDays !== undefined && { userRetentionDays }),
     logLevel: logLevel ?? 'info',
     maxRankMs,
     decisions,

@@ -103,7 +103,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
     host: host.name,
     batches: new Batches(config.cosmos, regions, cosmosFetch),
     visitorData: new VisitorData(config.cosmos, regions, cosmosFetch, config.decisions > 0),
-    users: new Users(config.cosmos, regions, cosmosFetch),
+    users: new Users(config.cosmos, regions, cosmosFetch, config.userRetentionDays),
     decisions: new Decisions({
       cosmos: config.cosmos,
       regions,

@@ -15,6 +15,7 @@ import { createWorld, type StartEdge, type World } from './testing/worlds.ts'
 interface Covered {
   readonly visitor: string
   readonly covers: readonly string[]
+  readonly user?: { readonly linked: readonly { readonly visitor: string; readonly at: number }[] }
   readonly events: number
   readonly deleted: number
   readonly remaining: number
@@ -102,9 +103,19 @@ export function describeVisitors(start: StartEdge): void {
     expect(exported.body.covers[0]).toBe(ids[0])
     expect(exported.body.covers.toSorted()).toEqual(ids.toSorted())
     expect(exported.body.events).toBe(5)
+    const linked = exported.body.user?.linked ?? []
+    expect(linked.map(({ visitor }) => visitor).toSorted()).toEqual(ids.slice(1).toSorted())
+    for (const { at } of linked) expect(Math.abs(at - Date.now())).toBeLessThan(60_000)
+    expect(alone.body.user).toBeUndefined()
 
     const deleted = await phone.page<Covered>('/v1/visitors/delete', { visitor: user })
-    expect(deleted.body).toMatchObject({ deleted: 3, remaining: 0, session: expect.any(String) as string })
+    // The user, the way back from its handle, and two links.
+    expect(deleted.body).toMatchObject({
+      deleted: 3,
+      links: 4,
+      remaining: 0,
+      session: expect.any(String) as string,
+    })
     expect(deleted.body.covers.toSorted()).toEqual(ids.toSorted())
     for (const handle of [user, ...anonymous]) expect(await eventsOf(handle)).toEqual([])
     const left = (await all(USERS_CONTAINER.id)).filter((document) =>
@@ -112,7 +123,7 @@ export function describeVisitors(start: StartEdge): void {
     )
     expect(left).toEqual([])
     const again = await phone.page<Covered>('/v1/visitors/delete', { visitor: user })
-    expect(again.body).toMatchObject({ covers: [ids[0]], deleted: 0, remaining: 0 })
+    expect(again.body).toMatchObject({ covers: [ids[0]], deleted: 0, links: 0, remaining: 0 })
     // A user who comes back after that is a new visitor.
     expect((await identify(phone, proven('eve'))).body.visitor).not.toBe(user)
   })

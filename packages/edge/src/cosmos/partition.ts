@@ -87,6 +87,31 @@ export async function createDocument(
   }
 }
 
+/** Sets properties. @returns false when there is no such document. @throws {CosmosError} */
+export async function patchDocument(
+  { fetch, endpoint, link: container, key }: Partition,
+  id: string,
+  values: Readonly<Record<string, number>>,
+): Promise<boolean> {
+  const link = `${container}/docs/${id}`
+  return absentAs(false, async () => {
+    await fetch({
+      endpoint,
+      verb: 'PATCH',
+      type: 'docs',
+      link,
+      path: link,
+      partitionKey: key,
+      headers: { 'content-type': 'application/json_patch+json', prefer: 'return=minimal' },
+      body: JSON.stringify({
+        operations: Object.entries(values).map(([name, value]) => ({ op: 'set', path: `/${name}`, value })),
+      }),
+      timeoutMs: TIMEOUT_MS,
+    })
+    return true
+  })
+}
+
 /** @returns false when it was gone already. @throws {CosmosError} */
 export async function deleteDocument(
   { fetch, endpoint, link: container, key }: Partition,

@@ -1,6 +1,7 @@
 import type { BatchDocument, Decision, VisitorResponse } from '@attune/core'
 import type { Context } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
+import type { UserLinks } from '../cosmos/users.ts'
 import { EdgeError } from '../error.ts'
 import { checkProof } from '../identity.ts'
 import { readJsonObject } from '../middleware/body.ts'
@@ -43,7 +44,7 @@ export async function postIdentify(deps: AppDeps, c: Context<AppEnv>): Promise<R
 
 /** `POST /v1/visitors/export`: everything stored of the visitor whose handle is sent, and of all linked with it. */
 export async function postExport(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
-  const { handle, site, covers } = await visitorOf(deps, c)
+  const { handle, site, covers, user } = await visitorOf(deps, c)
   const batches: BatchDocument[] = []
   const decisions: Decision[] = []
   await abreast(covers, async (id) => {
@@ -55,6 +56,7 @@ export async function postExport(deps: AppDeps, c: Context<AppEnv>): Promise<Res
   const answer: ExportResponse = {
     visitor: handle,
     covers,
+    ...(user && { user }),
     events: batches.reduce((sum, batch) => sum + batch.events.length, 0),
     decisions: decisions.toSorted((a, b) => a.at - b.at),
     batches: batches
@@ -64,7 +66,7 @@ export async function postExport(deps: AppDeps, c: Context<AppEnv>): Promise<Res
   return c.json(answer)
 }
 
-/** `POST /v1/visitors/delete`: deletes all of it; the answer's session is that of a read which found nothing left. */
+/** `POST /v1/visitors/delete`: deletes all of it and looks again; the answer's session is that of a read which found nothing. */
 export async function postDelete(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
   const { handle, id, site, covers } = await visitorOf(deps, c)
   let deleted = 0
@@ -77,12 +79,13 @@ export async function postDelete(deps: AppDeps, c: Context<AppEnv>): Promise<Res
     if (one === id) session = erased.session
   })
   // Links last: a deletion that was cut short finds all handles when it is asked for again.
-  await deps.users.forget(site, id)
+  const links = await deps.users.forget(site, id)
   const answer: DeleteResponse = {
     visitor: handle,
     covers,
     deleted,
     decisions,
+    links,
     remaining: 0,
     ...(session !== undefined && { session }),
     at: new Date(deps.now()).toISOString(),
@@ -94,13 +97,20 @@ export async function postDelete(deps: AppDeps, c: Context<AppEnv>): Promise<Res
 async function visitorOf(
   deps: AppDeps,
   c: Context<AppEnv>,
-): Promise<{ handle: string; id: string; site: string; covers: readonly string[] }> {
+): Promise<{
+  handle: string
+  id: string
+  site: string
+  covers: readonly string[]
+  user: UserLinks | undefined
+}> {
   const body = await readJsonObject(c, MAX_VISITOR_BYTES, 'VISITORS_MALFORMED')
   const { visitor: handle } = check(visitorRequest, body, 'VISITORS_MALFORMED')
   const site = c.var.site.id
   const id = await deps.visitors.verify(site, handle)
   deps.limiter.take('visitor', id)
-  return { handle, id, site, covers: await deps.users.coveredBy(site, id) }
+  const user = await deps.users.linksOf(site, id)
+  return { handle, id, site, covers: [id, ...(user?.linked ?? []).map(({ visitor }) => visitor)], user }
 }
 
 async function abreast<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {

@@ -38,9 +38,15 @@ export interface ExportedBatch {
   readonly events: readonly TrackedEvent[]
 }
 
+export interface ExportedUser {
+  readonly at: number
+  readonly linked: readonly { readonly visitor: string; readonly at: number }[]
+}
+
 export interface ExportResponse {
   readonly visitor: string
   readonly covers: readonly string[]
+  readonly user?: ExportedUser
   readonly events: number
   readonly decisions: readonly Decision[]
   readonly batches: readonly ExportedBatch[]
@@ -51,6 +57,7 @@ export interface DeleteResponse {
   readonly covers: readonly string[]
   readonly deleted: number
   readonly decisions: number
+  readonly links: number
   readonly remaining: number
   readonly session?: string
   readonly at: string
@@ -98,6 +105,15 @@ const covers = says(
 export const exportResponse: v.GenericSchema<ExportResponse> = object<ExportResponse>({
   visitor: handle,
   covers,
+  user: may(
+    says(
+      object<ExportedUser>({
+        at: says(time, 'When the user was last identified, give or take a day'),
+        linked: many(object<ExportedUser['linked'][number]>({ visitor: v.string(), at: time })),
+      }),
+      'Of a user’s handle: which handles were linked with it, and when. The user’s id itself is stored as a digest only',
+    ),
+  ),
   events: whole(0),
   decisions: many(decision),
   batches: many(object<ExportedBatch>({ batch: uuid, at: time, received: finite, events: many(event) })),
@@ -108,6 +124,7 @@ export const deleteResponse: v.GenericSchema<DeleteResponse> = object<DeleteResp
   covers,
   deleted: whole(0),
   decisions: whole(0),
+  links: says(whole(0), 'Documents that said which handles are one user’s'),
   remaining: says(whole(0), 'What a second look found: nothing'),
   session: may(says(v.string(), 'Session token of that second look')),
   at: isoTime,
