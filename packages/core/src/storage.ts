@@ -12,7 +12,7 @@ export interface BatchDocument {
   readonly site: string
   /**
    * Newest event of the batch that counts in a list (a step of the history, a dislike), milliseconds since 1970; 0 when
-   * it has none, as a batch of impressions. The history read orders by it.
+   * it has none, as a batch of impressions, or one that only tells what was lost. The history read orders by it.
    */
   readonly at: number
   /** When the edge received it, milliseconds since 1970. */

@@ -31,6 +31,8 @@ export interface EventsRequest {
   readonly session?: string
   /** For each tab with numbered events here: the highest number in earlier batches, 0 for none; absent: not known. */
   readonly after?: Readonly<Record<string, number>>
+  /** Of tabs that have ended before they brought it: the last number they gave. With it there may be no events. */
+  readonly last?: readonly Required<Pick<TrackedEvent, 'tab' | 'seq'>>[]
   readonly events: readonly TrackedEvent[]
 }
 

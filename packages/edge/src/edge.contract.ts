@@ -92,22 +92,24 @@ export function describeEdge(start: StartEdge): void {
     expect(answers[1]?.body.session).toBeTruthy()
   })
 
+  /** Missing and late, of both edges together. */
+  const lost = async (): Promise<number[]> => {
+    const counted = await Promise.all(
+      [api, other].map(async (edge) => {
+        const answer = await fetch(`${edge.url}/metrics`, {
+          headers: { authorization: `Bearer ${PUSH_KEY}` },
+        })
+        const text = await answer.text()
+        const value = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
+        return [value('attune_events_missing_total'), value('attune_events_late_total')] as const
+      }),
+    )
+    return [0, 1].map((at) => counted.reduce((sum, each) => sum + (each[at] ?? 0), 0))
+  }
+  const numbered = (tab: string, ...numbers: number[]) => numbers.map((seq) => event({ tab, seq }))
+
   test('events that never came are counted once, by whichever edge; a batch sent again counts nothing again', async () => {
     const visitor = await api.visitor()
-    const lost = async () => {
-      const counted = await Promise.all(
-        [api, other].map(async (edge) => {
-          const answer = await fetch(`${edge.url}/metrics`, {
-            headers: { authorization: `Bearer ${PUSH_KEY}` },
-          })
-          const text = await answer.text()
-          const value = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
-          return [value('attune_events_missing_total'), value('attune_events_late_total')] as const
-        }),
-      )
-      return [0, 1].map((at) => counted.reduce((sum, each) => sum + (each[at] ?? 0), 0))
-    }
-    const numbered = (tab: string, ...numbers: number[]) => numbers.map((seq) => event({ tab, seq }))
     const before = await lost()
     const batch = crypto.randomUUID()
     // 3 and 4 of tab a, 1 of tab b.
@@ -128,6 +130,54 @@ export function describeEdge(start: StartEdge): void {
     const after = await lost()
     expect(after.map((count, at) => count - (before[at] ?? 0))).toEqual([4, 1])
     expect((await stored(visitor))[0]?.events[0]).toMatchObject({ tab: 'a', seq: 1 })
+  })
+
+  test('what a tab lost at its end is told by a batch without events, and counted once, by whichever edge; its later events go on from there', async () => {
+    const visitor = await api.visitor()
+    const before = await lost()
+    await api.events(visitor, numbered('a', 1, 2), { after: { a: 0 } })
+    const batch = crypto.randomUUID()
+    // 3 and 4 of tab a, 1 of tab b.
+    const last = [
+      { tab: 'a', seq: 4 },
+      { tab: 'b', seq: 1 },
+    ]
+    const answers = []
+    for (const edge of [api, other, api])
+      answers.push((await edge.events(visitor, [], { batch, last, after: { a: 2, b: 0 } })).body)
+    expect(answers.map(({ accepted, duplicate }) => [accepted, duplicate])).toEqual([
+      [0, false],
+      [0, true],
+      [0, true],
+    ])
+    // 3 comes after all; 6 is missing.
+    await other.events(visitor, numbered('a', 3), { after: { a: 4 } })
+    await api.events(visitor, numbered('a', 5, 7), { after: { a: 4 } })
+    const after = await lost()
+    expect(after.map((count, at) => count - (before[at] ?? 0))).toEqual([4, 1])
+    expect((await stored(visitor)).find(({ id }) => id === batch)).toMatchObject({ at: 0, events: [] })
+    // Such a batch changes no list.
+    const list = await other.rank({ visitor, session: answers[2]?.session ?? '' })
+    expect(list.body.diagnostics?.events).toBe(5)
+  })
+
+  test('made-up last numbers are worth 10,000 a batch at most, and without a good one a batch has to have events', async () => {
+    const visitor = await api.visitor()
+    const before = await lost()
+    const far = Array.from({ length: 100 }, (_, tab) => ({ tab: `${tab}`, seq: 1_000_000_000 }))
+    const after = Object.fromEntries(far.map(({ tab }) => [tab, 0]))
+    expect((await api.events(visitor, [], { last: far, after })).status).toBe(202)
+    for (const last of [[], [{ tab: 'a', seq: 0 }], [{ tab: 'a', seq: 1e9 + 1 }], 'a', { a: 1 }]) {
+      const answer = await api.events(visitor, [], { last: last as never, after: { a: 0 } })
+      expect([answer.status, answer.body.code]).toEqual([422, 'EVENTS_REJECTED'])
+    }
+    // Bad ones beside good ones and beside events are not counted.
+    const mixed = [{ tab: 'a', seq: 2 }, { tab: 'b', seq: -5 }, { tab: 'c', seq: 0.5 }, null]
+    expect(
+      (await api.events(visitor, [event()], { last: mixed as never, after: { a: 0, b: 0, c: 0 } })).status,
+    ).toBe(202)
+    expect((await api.events(visitor, [event({ kind: 'no' as never })], { last: far })).status).toBe(422)
+    expect((await lost())[0]).toBe((before[0] ?? 0) + 10_002)
   })
 
   test("a visitor's click counts in the very next list, of another edge process", async () => {

@@ -8,6 +8,7 @@ import {
   mergeSessionTokens,
   parseEvents,
   parseSessionToken,
+  readLast,
   toHistory,
   type BatchDocument,
   type EventsResponse,
@@ -23,7 +24,10 @@ import { readSession } from './parse-rank.ts'
 
 const DAY_S = 86_400
 
-/** `POST /v1/events`: good events of the batch become one document, whatever is wrong with the others. */
+/**
+ * `POST /v1/events`: good events of the batch become one document, whatever is wrong with the others. A batch that only says
+ * what tabs have lost is a document, too: sent again, it is not counted again.
+ */
 export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
   const { trace } = c.var
   trace.enter('parse')
@@ -52,7 +56,8 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
   deps.limiter.take('visitor', visitor)
   const now = deps.now()
   const parsed = parseEvents(events, now)
-  if (parsed.events.length === 0) {
+  const last = readLast(field(body, 'last'))
+  if (parsed.events.length === 0 && (events.length > 0 || last.length === 0)) {
     throw new EdgeError('EVENTS_REJECTED', `events: none of ${events.length} is good`, {
       issues: parsed.issues,
     })
@@ -92,7 +97,7 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
     parsed.events.length,
   )
   if (!stored.duplicate) {
-    const { missing, late } = countMissing(events, field(body, 'after'))
+    const { missing, late } = countMissing(events, field(body, 'after'), last)
     deps.metrics.count('attune_events_missing_total', {}, missing)
     deps.metrics.count('attune_events_late_total', {}, late)
   }

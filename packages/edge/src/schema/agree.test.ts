@@ -3,6 +3,7 @@ import {
   MAX_CLOCK_AHEAD_MS,
   MAX_EVENT_AGE_MS,
   parseEvents,
+  readLast,
   SessionTokenError,
   STRATEGIES,
   type Issue,
@@ -13,7 +14,7 @@ import { is } from 'valibot'
 import { expect, test } from 'vitest'
 import { EdgeError } from '../error.ts'
 import { parseRank } from '../routes/parse-rank.ts'
-import { event } from './events.ts'
+import { event, lastNumber } from './events.ts'
 import { expressionNode } from './expression.ts'
 import { rankRequest } from './rank.ts'
 import { ruleFields, slotRules } from './slots.ts'
@@ -93,6 +94,20 @@ test('an event passes the schema exactly when core’s parser takes it; age asid
     { numRuns: 3_000, seed: 1 },
   )
   expect(taken).toBeGreaterThan(300)
+})
+
+test('a last number passes the schema exactly when core takes it', () => {
+  const number = record({ tab: item, seq: fc.integer({ min: -1, max: 1_000_000_001 }) }, [])
+  let taken = 0
+  fc.assert(
+    fc.property(number, (given) => {
+      const [read] = readLast([given])
+      if (read) taken++
+      expect(is(lastNumber, given)).toBe(read !== undefined)
+    }),
+    { numRuns: 1_000, seed: 1 },
+  )
+  expect(taken).toBeGreaterThan(100)
 })
 
 test('a rank request passes the schema exactly when the route’s parser takes it; events within aside', () => {

@@ -2,6 +2,7 @@ import {
   EVENT_KINDS,
   MAX_EVENTS_PER_BATCH,
   MAX_ITEM_ID_LENGTH,
+  MAX_LAST,
   MAX_NAME_LENGTH,
   MAX_QUERY_LENGTH,
   MAX_SEQ,
@@ -42,6 +43,12 @@ export const event: v.GenericSchema<TrackedEvent> = v.pipe(
   v.check(({ kind, query }) => query !== undefined || kind !== 'search', 'a query'),
 )
 
+type Last = NonNullable<EventsRequest['last']>[number]
+export const lastNumber: v.GenericSchema<Last> = object<Last>({
+  tab: text(MAX_NAME_LENGTH),
+  seq: whole(1, MAX_SEQ),
+})
+
 export const eventsRequest: v.GenericSchema<EventsRequest> = object<EventsRequest>({
   batch: says(uuid, 'Fixed when the batch is first sent'),
   visitor: handle,
@@ -50,10 +57,16 @@ export const eventsRequest: v.GenericSchema<EventsRequest> = object<EventsReques
   after: may(
     says(
       v.record(text(MAX_NAME_LENGTH), whole(0, MAX_SEQ)),
-      'For each tab with numbered events here, the highest number in earlier batches; 0 for none',
+      'For each tab with numbers here, the highest number in earlier batches; 0 for none',
     ),
   ),
-  events: list(event, MAX_EVENTS_PER_BATCH),
+  last: may(
+    says(
+      list(lastNumber, MAX_LAST),
+      'Tabs that ended before they brought the last number they gave, and that number; `after` names them too',
+    ),
+  ),
+  events: says(list(event, MAX_EVENTS_PER_BATCH), 'At least one that is good, unless there is `last`'),
 })
 
 export const eventsResponse: v.GenericSchema<EventsResponse> = object<EventsResponse>({

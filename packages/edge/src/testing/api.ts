@@ -1,4 +1,5 @@
 import type {
+  EventsRequest,
   EventsResponse,
   ModelsResponse,
   Problem,
@@ -78,7 +79,7 @@ export class Api {
   events(
     visitor: string,
     events: readonly TrackedEvent[],
-    more: { batch?: string; session?: string; after?: Record<string, number> } = {},
+    more: Partial<Omit<EventsRequest, 'visitor' | 'events'>> = {},
   ): Promise<Answer<OrProblem<EventsResponse>>> {
     return this.page('/v1/events', { batch: crypto.randomUUID(), visitor, events, ...more })
   }
