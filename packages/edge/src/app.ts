@@ -48,6 +48,8 @@ export interface AppEnv {
     readonly log: Log
     readonly trace: RequestTrace
     readonly site: Site
+    /** Where a caller has to wait for a turn: does so. To be called when the body has been read. */
+    readonly bodyIsThere?: () => Promise<void>
   }
 }
 

@@ -40,6 +40,25 @@ test('an endless body is given up after 16 MB', async () => {
   expect(await post(appWith(100, 5_000), stream(Infinity, 100_000))).toBe('BODY_TOO_LARGE')
 })
 
+test('what is too large is read on at most at 13 MB a second, all such bodies together, and others are not held up', async () => {
+  const app = appWith(65_536, 5_000)
+  const started = performance.now()
+  const large = [post(app, stream(32, 65_536)), post(app, stream(32, 65_536))]
+  expect(await post(app, stream(1, 65_536))).toBe('65536')
+  const small = performance.now() - started
+  expect(await Promise.all(large)).toEqual(['BODY_TOO_LARGE', 'BODY_TOO_LARGE'])
+  // 31 steps of 65,536 bytes each, less the two that the limit lets through at once: 60 pauses of 5 ms.
+  expect(performance.now() - started).toBeGreaterThan(290)
+  expect(small).toBeLessThan(performance.now() - started)
+})
+
+test('a body that is too large already and stops coming is refused for its size', async () => {
+  const stalled = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new Uint8Array(500)),
+  })
+  expect(await post(appWith(100, 50), stalled)).toBe('BODY_TOO_LARGE')
+})
+
 test('a body that stops coming is BODY_TIMEOUT', async () => {
   const stalled = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(new Uint8Array(5)),

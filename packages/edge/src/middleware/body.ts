@@ -7,6 +7,14 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true })
 const BODY_TIMEOUT_MS = 15_000
 /** Read and thrown away of a body that is too large: a caller who is still sending cannot read why it was refused. */
 const MAX_DRAINED_BYTES = 16_000_000
+/**
+ * All refused bodies together are read in steps of so much with a pause between, about 13 MB a second. As fast as they
+ * come, workerd looks at nobody else until it is through: 10 MB held up everybody for a tenth of a second.
+ */
+const DRAINED_AT_ONCE = 65_536
+const DRAIN_PAUSE_MS = 5
+/** When this process reads on, by `performance.now`. */
+let drainAt = 0
 
 /**
  * The body's bytes, refused when there are more than `limit` or they take longer than 15 s. Never holds more than `limit`.
@@ -29,11 +37,21 @@ export async function readBytes(
   })
   try {
     // The host holds a body to the length it announced, so what is short enough is taken at once.
-    if (stream === undefined) return new Uint8Array(await Promise.race([c.req.raw.arrayBuffer(), late]))
-    return await readStream(stream, limit, announced, late)
+    const bytes =
+      stream === undefined
+        ? new Uint8Array(await Promise.race([c.req.raw.arrayBuffer(), late]))
+        : await readStream(stream, limit, announced, late)
+    await c.var.bodyIsThere?.()
+    return bytes
   } finally {
     clearTimeout(timer)
   }
+}
+
+function drainPause(): Promise<void> {
+  const now = performance.now()
+  drainAt = Math.max(now, drainAt) + DRAIN_PAUSE_MS
+  return new Promise((resolve) => setTimeout(resolve, drainAt - now))
 }
 
 async function readStream(
@@ -46,6 +64,7 @@ async function readStream(
   const reader = stream.getReader()
   const chunks: Uint8Array[] = []
   let size = 0
+  let pauseAt = limit + DRAINED_AT_ONCE
   try {
     for (;;) {
       const { done, value } = await Promise.race([reader.read(), late])
@@ -55,7 +74,12 @@ async function readStream(
         throw tooLarge(limit, `at least ${Math.max(size, announced || 0)}`)
       if (size <= limit) chunks.push(value)
       else chunks.length = 0
+      if (size < pauseAt) continue
+      pauseAt = size + DRAINED_AT_ONCE
+      await Promise.race([drainPause(), late])
     }
+  } catch (error) {
+    throw size > limit ? tooLarge(limit, `at least ${size}`) : error
   } finally {
     // Not cancelled: the host would reset the connection before the caller could read why.
     reader.releaseLock()
