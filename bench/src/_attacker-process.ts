@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent } from 'node:http'
 import { setPriority } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { attacksOn, type Site } from './_attacks.ts'
 import { poster } from './_honest.ts'
 
@@ -15,6 +16,8 @@ export interface AttackJob {
   readonly burst: number
   /** Bursts begin for so long; there is at least one. */
   readonly seconds: number
+  /** Requests a second that wait for no answer, instead of bursts. */
+  readonly rate?: number
   /** For the attacks one by one, a good handle and one of another site; absent: only bursts. */
   readonly handles?: readonly [own: string, foreign: string]
 }
@@ -63,8 +66,8 @@ export async function forkAttacker(): Promise<{
   }
 }
 
-async function attack({ url, site, burst, seconds, handles }: AttackJob): Promise<AttackOutcome> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
+async function attack({ url, site, burst, seconds, rate, handles }: AttackJob): Promise<AttackOutcome> {
+  const agent = new Agent({ keepAlive: true, maxSockets: rate === undefined ? CONNECTIONS : Infinity })
   const post = poster(agent)
   const counts = { served: 0, refused: 0, reset: 0 }
   const other = new Set<string>()
@@ -89,10 +92,21 @@ async function attack({ url, site, burst, seconds, handles }: AttackJob): Promis
     } while (performance.now() - started < 1_000 * seconds)
     return (performance.now() - started) / 1_000
   }
+  /** However slowly they are answered, as many come each second. */
+  const pour = async (perSecond: number): Promise<number> => {
+    const started = performance.now()
+    const asked: Promise<void>[] = []
+    for (let passed = 0; passed < seconds; passed = (performance.now() - started) / 1_000) {
+      while (asked.length < passed * perSecond) asked.push(ask())
+      await sleep(1)
+    }
+    await Promise.all(asked)
+    return (performance.now() - started) / 1_000
+  }
   try {
     const list = handles === undefined ? [] : attacksOn(url, site, ...handles)
     const [took, attacks] = await Promise.all([
-      flood(),
+      rate === undefined ? flood() : pour(rate),
       Promise.all(list.map(async ({ name, expected, run }) => ({ name, expected, received: await run() }))),
     ])
     return { ...counts, other: [...other], seconds: took, attacks }

@@ -14,10 +14,10 @@ const LIMIT = { perSecond: 50, burst: 200 }
 const HONEST_VISITORS = 10
 
 /**
- * `npm run bench -- abuse [--host node|workerd] [--burst 10000] [--seconds 10] [--rounds 2]`: strangers try what strangers
- * try, one address sends burst after burst, bodies drip; each is refused with its code. Honest visitors go on meanwhile, and
- * their 99th percentile, from the first attack to the end of the last, is held against that of quiet times, which take turns
- * with them.
+ * `npm run bench -- abuse [--host node|workerd] [--burst 10000] [--rate N] [--seconds 10] [--rounds 2]`: strangers try what
+ * strangers try, one address sends burst after burst (with `--rate`: N requests a second that wait for no answer), bodies
+ * drip; each is refused with its code. Honest visitors go on meanwhile, and their 99th percentile, from the first attack to
+ * the end of the last, is held against that of quiet times, which take turns with them.
  *
  * Strangers run at the lowest priority (`_attacker-process.ts`). What they take of this machine all the same is told by a
  * control: the same bursts go to a server that answers `{}` and has nothing to do with the edge.
@@ -28,6 +28,7 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
     options: {
       host: { type: 'string', default: 'node' },
       burst: { type: 'string', default: '10000' },
+      rate: { type: 'string' },
       seconds: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '2' },
     },
@@ -57,7 +58,7 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
     const site = { siteKey: house.siteKey, pushKey: house.pushKey, signingKey: house.signingKey }
     const honest = (meanwhile?: Promise<unknown>) =>
       browse(edge.url, house.siteKey, ITEMS, visitors, post, seconds, meanwhile)
-    const job = { site, burst, seconds }
+    const job = { site, burst, seconds, ...(values.rate !== undefined && { rate: Number(values.rate) }) }
     await browse(edge.url, house.siteKey, ITEMS, visitors, post, 2)
     const quiet: Answered[] = []
     const control: Answered[] = []
@@ -81,7 +82,7 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
       bench: 'abuse',
       host,
       attacks: outcomes[0]?.attacks.length,
-      burst,
+      ...(values.rate === undefined ? { burst } : { rate: Number(values.rate) }),
       burst_served: sum(({ served }) => served),
       burst_refused: sum(({ refused }) => refused),
       burst_reset: sum(({ reset }) => reset),

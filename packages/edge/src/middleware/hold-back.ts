@@ -2,15 +2,15 @@ import type { MiddlewareHandler } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
 import { RateLimitError } from './rate-limit.ts'
 
-const HELD_MS = 100
+const HELD_MS = 250
 /** Held at once, at most about so many: those beyond it are answered immediately. */
 const MAX_HELD = 1_000
 /** A refused body up to this size is read to its end meanwhile. */
 const MAX_READ_BYTES = 65_536
 
 /**
- * Hands a refusal for too many requests over a tenth of a second later: a caller who sends the next request when the last
- * was answered, as most floods do, then costs a connection 10 requests a second and not thousands, and everybody else
+ * Hands a refusal for too many requests over a quarter of a second later: a caller who sends the next request when the
+ * last was answered, as most floods do, then costs a connection 4 requests a second and not thousands, and everybody else
  * does not queue behind it. A visitor's page that is refused waits for a second and more anyway.
  */
 export function holdBack({ host, elapsed }: Pick<AppDeps, 'host' | 'elapsed'>): MiddlewareHandler<AppEnv> {
