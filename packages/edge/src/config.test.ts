@@ -89,6 +89,11 @@ test.each([
     { ATTUNE_ADMIN_KEYS: 'push_key_of_16_characters' },
     'ATTUNE_ADMIN_KEYS',
   ],
+  [
+    'a bad rule',
+    { ATTUNE_SLOTS: '{"home":{"maxPer":[{"attr":"brand","k":0}]}}' },
+    'ATTUNE_SLOTS.home.maxPer[0].k',
+  ],
   ['no day at all', { ATTUNE_USER_RETENTION_DAYS: '0' }, 'ATTUNE_USER_RETENTION_DAYS'],
   ['a short admin key', { ATTUNE_ADMIN_KEYS: 'short' }, 'ATTUNE_ADMIN_KEYS'],
   ['a short secret', { ATTUNE_VISITOR_SECRETS: 'short' }, 'ATTUNE_VISITOR_SECRETS'],

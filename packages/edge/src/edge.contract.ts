@@ -54,6 +54,12 @@ export function describeEdge(start: StartEdge): void {
     return resources
   }
 
+  const sample = async (of: Api, series: string): Promise<number> => {
+    const answer = await fetch(`${of.url}/metrics`, { headers: { authorization: `Bearer ${PUSH_KEY}` } })
+    const line = (await answer.text()).split('\n').find((one) => one.startsWith(`${series} `))
+    return Number(line?.split(' ')[1])
+  }
+
   test('a batch is 202 with the session token of its write, and is one document', async () => {
     const visitor = await api.visitor()
     const batch = crypto.randomUUID()
@@ -501,6 +507,7 @@ export function describeEdge(start: StartEdge): void {
     expect(refused[0]?.body.code).toBe('RATE_LIMITED')
     expect(Number(refused[0]?.headers.get('retry-after'))).toBe(1)
     expect(refused[0]?.headers.get('ratelimit-limit')).toBe('60')
+    expect(await sample(other, 'attune_rate_limited_total{by="visitor"}')).toBe(refused.length)
     expect((await other.rank({ visitor: await api.visitor(), strategy: 'trending' })).status).toBe(200)
   })
 
@@ -557,6 +564,10 @@ export function describeEdge(start: StartEdge): void {
     const list = await api.rank({ visitor, session: body.session, recent: [click] })
     expect([list.status, list.body.fresh]).toEqual([200, false])
     expect(list.body.items).toEqual(expected)
+    expect(await sample(api, 'attune_fallbacks_total{to="stale-history"}')).toBeGreaterThan(0)
+    expect(await sample(api, 'attune_rank_stale_total')).toBeGreaterThan(0)
+    expect(await sample(api, 'attune_cosmos_errors_total{code="COSMOS_UNAVAILABLE"}')).toBeGreaterThan(0)
+    expect(await sample(api, 'attune_epoch_age_seconds')).toBeGreaterThan(0)
     expect((await api.send('GET', '/healthz')).status).toBe(200)
     // Still ready: another process has the same Cosmos, and lists go on.
     expect(await api.send('GET', '/readyz')).toMatchObject({

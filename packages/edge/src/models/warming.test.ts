@@ -4,26 +4,44 @@ import { join } from 'node:path'
 import type { RankResponse } from '@attune/core'
 import { seededRandom } from '@attune/core/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { RunningEdge } from '../host/options.ts'
 import { startNodeEdge } from '../node.ts'
 import { loadOrt } from '../serve/ort-node.ts'
 import { Api, edgeOptions, SITE } from '../testing/api.ts'
 import { createTestApp } from '../testing/app.ts'
-import { buildArtifact, createSigner, type TestSigner } from '../testing/artifact.ts'
+import {
+  buildArtifact,
+  buildDelta,
+  createSigner,
+  type TestArtifact,
+  type TestSigner,
+} from '../testing/artifact.ts'
+import { REFRESH_MS } from './models.ts'
 
 let folder: string
 let signer: TestSigner
+let artifact: TestArtifact
+let edge: RunningEdge
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'attune-warming-'))
   signer = await createSigner()
   const options = edgeOptions({ endpoint: 'http://127.0.0.1:9', key: 'c2VjcmV0' }, signer)
-  const edge = await startNodeEdge({ ...options, persist: folder })
-  const artifact = await buildArtifact(seededRandom(1), { items: 100, epoch: 1, golden: 1 })
+  edge = await startNodeEdge({ ...options, persist: folder })
+  artifact = await buildArtifact(seededRandom(1), { items: 100, epoch: 1, golden: 1 })
   expect((await new Api(edge.url).pushArtifact(signer, artifact)).status).toBe(200)
-  await edge.close()
 })
 
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(async () => {
+  await edge.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** Collects what is done behind answers. */
+function contextOf(behind: Promise<unknown>[]) {
+  const waitUntil = (work: Promise<unknown>): void => void behind.push(work)
+  return { waitUntil, passThroughOnException: () => undefined, props: {} }
+}
 
 test('in a process that was never asked anything nobody waits for ONNX Runtime: it is loaded behind the first answer, once', async () => {
   let loads = 0
@@ -40,8 +58,7 @@ test('in a process that was never asked anything nobody waits for ONNX Runtime: 
     },
   })
   const behind: Promise<unknown>[] = []
-  const waitUntil = (work: Promise<unknown>): void => void behind.push(work)
-  const context = { waitUntil, passThroughOnException: () => undefined, props: {} }
+  const context = contextOf(behind)
   const ask = async () => {
     const recent = [{ id: crypto.randomUUID(), kind: 'click', item: 'item-3', at: Date.now() }]
     const init = { method: 'POST', body: JSON.stringify({ slot: 'home', recent }) }
@@ -55,4 +72,38 @@ test('in a process that was never asked anything nobody waits for ONNX Runtime: 
   allow?.()
   await Promise.all(behind)
   expect([await ask(), loads]).toEqual([[200, 'ort', 20], 1])
+})
+
+test('what is pushed to another process of the store comes to serve behind an answer, looked for once a second', async () => {
+  const behind: Promise<unknown>[] = []
+  const app = await createTestApp({ signer, folder })
+  const ask = async () => {
+    const path = `/v1/rank?key=${SITE.key}&slot=home&strategy=popular&k=1`
+    const answer = await app.request(path, {}, {}, contextOf(behind))
+    const { delta, items } = (await answer.json()) as RankResponse
+    return [delta, items[0]?.id]
+  }
+  const [, before] = await ask()
+  await Promise.all(behind)
+  const started = Date.now()
+  const popularity = {
+    rows: Uint32Array.of(7),
+    popularity: Float32Array.of(1e6),
+    trend: Float32Array.of(1e6),
+  }
+  const body = await buildDelta(signer, artifact.manifest, 1, { popularity })
+  const api = new Api(edge.url)
+  expect((await api.push('PUT', '/v1/models/1/deltas/1', body)).status).toBe(200)
+  const soon = await ask()
+  await Promise.all(behind)
+  // On a machine that took longer than a second until here the look was due already.
+  if (Date.now() - started < REFRESH_MS)
+    expect([soon, await ask()]).toEqual([
+      [0, before],
+      [0, before],
+    ])
+  await new Promise((resolve) => setTimeout(resolve, REFRESH_MS))
+  await ask()
+  await Promise.all(behind)
+  expect(await ask()).toEqual([1, 'item-7'])
 })
