@@ -18,6 +18,7 @@ import type { ModelStore } from './models/store.ts'
 import { Verifier } from './models/verify.ts'
 import { Current } from './serve/current.ts'
 import type { LoadOrt } from './serve/ort.ts'
+import type { Trial } from './serve/trial.ts'
 import { Activity, processActivityStore, type ActivityStore } from './studio/activity.ts'
 import type { StudioFiles } from './studio/app.ts'
 import { Freshness } from './telemetry/freshness.ts'
@@ -34,6 +35,8 @@ export interface Host {
   readonly scanModule: WebAssembly.Module
   /** undefined: ranks with core's TypeScript. */
   readonly loadOrt: LoadOrt | undefined
+  /** Runs graphs where they can be stopped; absent: this host cannot. */
+  readonly trial?: Trial
   readonly maxFileBytes: number
   /** Limits that hold over all processes; undefined: each counts for itself. */
   readonly sharedLimits?: SharedLimits
@@ -72,6 +75,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
   const regions = new Regions(config.cosmos, cosmosFetch, now)
   const models = new Models({
     store: host.store,
+    trial: host.trial,
     current: new Current(),
     verifier: new Verifier(config.verifyKeys),
     loadOrt: host.loadOrt,

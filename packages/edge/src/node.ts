@@ -13,6 +13,7 @@ import { consoleLog } from './log.ts'
 import { FileSystemModelStore } from './models/file-system.ts'
 import { PAGE, SCRIPT, STYLE } from './studio/generated.ts'
 import { loadOrt } from './serve/ort-node.ts'
+import { createNodeTrial } from './serve/trial-node.ts'
 import { limitConnections } from './host/connections.ts'
 import { environmentOf, type EdgeOptions, type RunningEdge } from './host/options.ts'
 
@@ -82,6 +83,7 @@ export async function serveConfig(config: Config, options: NodeOptions): Promise
     store: new FileSystemModelStore(options.models),
     scanModule: await WebAssembly.compile(await readFile(scanFile)),
     loadOrt,
+    trial: createNodeTrial(),
     studio: { page: PAGE, script: SCRIPT, style: STYLE },
     maxFileBytes: MAX_FILE_BYTES,
     fetch: (input, init) => fetch(input, init),

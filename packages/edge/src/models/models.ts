@@ -5,6 +5,7 @@ import { EdgeError } from '../error.ts'
 import type { Log } from '../log.ts'
 import { Epoch, type Current } from '../serve/current.ts'
 import { createOrtEngine, type LoadOrt, type OrtEngine } from '../serve/ort.ts'
+import type { Trial } from '../serve/trial.ts'
 import { checkGraphs, checkGraphSizes } from './graphs.ts'
 import { checkSpeed } from './speed.ts'
 import type { ModelStore, Pointer } from './store.ts'
@@ -16,6 +17,8 @@ export interface ModelsDeps {
   readonly verifier: Verifier
   /** undefined: a build without ONNX Runtime, which ranks with core's TypeScript and takes standard models only. */
   readonly loadOrt: LoadOrt | undefined
+  /** undefined: graphs are run for the first time where lists are made. */
+  readonly trial: Trial | undefined
   readonly makeScanner: (dim: number, capacity: number) => Scanner
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -112,6 +115,12 @@ export class Models {
     const files = await readFiles(store, manifest, [...MODEL_FILES, ...GRAPH_FILES, 'golden'])
     const model = this.#buildModel(manifest, files)
     checkGraphs(manifest, files)
+    if (this.#deps.loadOrt !== undefined)
+      await this.#deps.trial?.({
+        manifest,
+        encoder: fileOf(files, 'encoder'),
+        ranker: fileOf(files, 'ranker'),
+      })
     const ort = await this.#ort(manifest, files)
     const activated = new Date(now()).toISOString()
     try {

@@ -120,3 +120,39 @@ export function endlessEncoderGraph(dim: number, length: number): Uint8Array {
     outputs: [float('query', [1, dim])],
   })
 }
+
+/** An encoder without a loop, every size of which is allowed, that takes hours: 2,048³ multiplications a thousand times. */
+export function tediousEncoderGraph(dim: number, length: number): Uint8Array {
+  const steps = Array.from({ length: 1_000 }, (_, step) =>
+    node('MatMul', [step === 0 ? 'wide' : `m${step - 1}`, 'wide'], [`m${step}`]),
+  )
+  return model({
+    nodes: [
+      node('ReduceSum', ['mask', 'axis'], ['seen'], { keepdims: 1 }),
+      node('Expand', ['seen', 'size'], ['wide']),
+      ...steps,
+      node('ReduceMax', ['m999'], ['most'], { keepdims: 0 }),
+      node('Add', ['most', 'zeros'], ['query']),
+    ],
+    constants: [
+      int64('axis', [1]),
+      int64('size', [2_048, 2_048]),
+      floats('zeros', Array(dim).fill(0), [1, dim]),
+    ],
+    inputs: [float('mask', [1, length])],
+    outputs: [float('query', [1, dim])],
+  })
+}
+
+/** An encoder that joins its input to itself forty times: 2⁴⁰ times as large. */
+export function swellingEncoderGraph(dim: number, length: number): Uint8Array {
+  const steps = Array.from({ length: 40 }, (_, step) => {
+    const from = step === 0 ? 'history' : `j${step - 1}`
+    return node('Concat', [from, from], [`j${step}`], { axis: 1 })
+  })
+  return model({
+    nodes: [...steps, node('ReduceMax', ['j39'], ['query'], { axes: [1], keepdims: 0 })],
+    inputs: [float('history', [1, length, dim])],
+    outputs: [float('query', [1, dim])],
+  })
+}
