@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { countMissing } from '@attune/core'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { bundleScript } from './web-testing/bundle.ts'
@@ -49,6 +50,51 @@ describeInChromium('navigation', pages, (web) => {
       .toEqual(['/', 1])
     await page.click('text=tea')
     await expect.poll(told).toEqual(['click tea', 'click tea'])
+    await page.close()
+  })
+
+  test('left while a batch is on its way: the next page sends, the page left comes back whole; each click once, in order', async () => {
+    let atOnce = 0
+    let most = 0
+    web.server.fault = async (path) => {
+      if (path !== '/v1/events') return undefined
+      most = Math.max(most, ++atOnce)
+      await sleep(1_500)
+      atOnce--
+      return undefined
+    }
+    const page = await open(web.browser.context)
+    await page.click('text=tea')
+    await expect.poll(() => web.server.attempts.length).toBe(1)
+    await page.click('text=other')
+    await page.waitForURL('**/other')
+    await page.waitForFunction(() => window.attune && !Array.isArray(window.attune))
+    await page.evaluate(() => {
+      if (window.attune && !Array.isArray(window.attune)) window.attune.track('click', 'other')
+    })
+    // The page left still waits for its answer; this one has its turn, and sends what is not known to be stored.
+    await expect.poll(() => web.server.attempts.length).toBeGreaterThan(1)
+    await page.evaluate(() => history.back())
+    const back = () =>
+      page.evaluate(() => {
+        const [entry] = performance.getEntriesByType('navigation') as (PerformanceEntry & {
+          notRestoredReasons: { reasons: unknown } | null
+        })[]
+        return [location.pathname, entry?.notRestoredReasons?.reasons]
+      })
+    await expect.poll(back).toEqual(['/', undefined])
+    expect(await page.evaluate(() => (window as unknown as { restored: number }).restored)).toBe(1)
+    await page.click('text=tea')
+    const clicks = () => web.server.events().filter((event) => event.kind === 'click')
+    await expect
+      .poll(() => clicks().map(({ item }) => item), { timeout: 20_000 })
+      .toEqual(['tea', 'other', 'tea'])
+    expect(clicks().map(({ seq }) => seq)).toEqual([1, 2, 3])
+    expect(web.server.visitors).toBe(1)
+    for (const batch of web.server.stored)
+      expect(countMissing(batch.events, batch.after)).toEqual({ missing: 0, late: 0 })
+    // Beside the request of the page left, none but one at a time.
+    expect(most).toBeLessThanOrEqual(2)
     await page.close()
   })
 

@@ -131,7 +131,8 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
   function deliver(batch: Batch, handle: string, keepalive: boolean): Promise<boolean> {
     const born = parts._generation
     return (flight = post(batch, handle, keepalive)
-      .then((answer) => parts._generation !== born || judge(answer, batch))
+      // Who has given the lock back has no say any more: whoever has it sends the batch again.
+      .then((answer) => parts._generation !== born || !release || judge(answer, batch))
       .finally(() => {
         flight = undefined
         arm()
@@ -149,6 +150,7 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
 
   /** Returns whether to go on. */
   async function sendNext(): Promise<boolean> {
+    if (!release) return false
     due = Infinity
     await flight
     const born = parts._generation
@@ -158,7 +160,7 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
     // Further ahead than any edge may ask: the clock has been put back since.
     if (askedMs > 0 && askedMs <= MAX_RETRY_AFTER_MS) return pause(askedMs)
     const handle = await obtainHandle(facts, parts._post)
-    if (parts._generation !== born || !allowed()) return true
+    if (parts._generation !== born || !release || !allowed()) return true
     // keepalive has a budget of 64 KiB that the whole page shares: where it is spent the next try does without.
     return typeof handle === 'string' ? deliver(batch, handle, failures === 0) : judge(handle, batch)
   }
@@ -170,7 +172,7 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
 
   const waitMs = (): number => Math.max(due, notBefore) - elapsed()
 
-  /** Whether there is a reason to keep the lock. A page out of sight gives it back: it would keep it out of the bfcache. */
+  /** Whether there is a reason to keep the lock. */
   const wanted = (): boolean =>
     !away && allowed() && (waitMs() <= 0 || !!flight || (keepLock && !document.hidden))
 
@@ -190,7 +192,9 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
   async function work(): Promise<void> {
     sending = true
     try {
-      while (wanted() && waitMs() <= 0) {
+      // A page that is left loses it meanwhile.
+      // oxlint-disable-next-line no-unmodified-loop-condition
+      while (release && wanted() && waitMs() <= 0) {
         while (await sendNext());
         settle()
       }
@@ -204,7 +208,8 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
   /** Does what is due, or looks again when it is. Another tab may be the one that sends, and know nothing of this. */
   function arm(): void {
     clearTimeout(timer)
-    if (sending) return
+    // A page that is left gives the lock back with a request on its way: it would not get into the bfcache.
+    if (sending && !away) return
     if (!wanted()) {
       yields()
       release?.()

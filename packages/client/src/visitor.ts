@@ -14,6 +14,6 @@ export async function obtainHandle(facts: FactKeeper, post: Post): Promise<strin
   const answer = await post('visitors', {}, true)
   const visitor = (answer._body as VisitorResponse | undefined)?.visitor
   if (answer._status !== 201 || typeof visitor !== 'string') return answer
-  await facts._update((now) => ({ ...now, visitor }))
+  await facts._update((now) => ({ ...now, visitor: now.visitor ?? visitor }))
   return visitor
 }
