@@ -30,7 +30,7 @@ export const MAX_RETRY_AFTER_MS = 600_000
 
 /** `Retry-After`: seconds, or a date. 0 where there is none or it is not understood. */
 export function parseRetryAfter(header: string | null, now: number): number {
-  const ms = Number(header) * 1_000 || Date.parse(header ?? '') - now || 0
+  const ms = Number(header) * 1_000 || Date.parse(header as string) - now || 0
   return Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS)
 }
 

@@ -41,9 +41,14 @@ export function observe(
 
   function clicked(event: Event): void {
     const [target] = event.composedPath()
-    // Of the others only the middle button opens a link.
-    if ((event as MouseEvent).button > 1) return
-    if (told.has(event) || !(target instanceof Element) || closest(target, '[data-attune-ignore]')) return
+    if (
+      // Of the others only the middle button opens a link.
+      (event as MouseEvent).button > 1 ||
+      told.has(event) ||
+      !(target instanceof Element) ||
+      closest(target, '[data-attune-ignore]')
+    )
+      return
     const action = closest(target, '[data-attune-event],[data-attune-item]')
     if (!action) return
     told.add(event)
@@ -75,18 +80,12 @@ export function observe(
   // A card that leaves the page leaves the view, and is told as that.
   const views = new IntersectionObserver(
     guard((entries: IntersectionObserverEntry[]) => {
-      for (const {
-        target,
-        time,
-        isIntersecting,
-        intersectionRatio,
-        intersectionRect,
-        rootBounds,
-      } of entries) {
+      for (const entry of entries) {
+        const { target, rootBounds } = entry
         // A card taller than the window is seen when it fills half of that.
-        const fills = rootBounds && intersectionRect.height >= rootBounds.height * SEEN_SHARE
-        if (!isIntersecting || (intersectionRatio < SEEN_SHARE && !fills)) inView.delete(target)
-        else if (!inView.has(target)) inView.set(target, time)
+        const fills = rootBounds && entry.intersectionRect.height >= rootBounds.height * SEEN_SHARE
+        if (!entry.isIntersecting || (entry.intersectionRatio < SEEN_SHARE && !fills)) inView.delete(target)
+        else if (!inView.has(target)) inView.set(target, entry.time)
       }
       setTimeout(report, SEEN_FOR_MS + 20)
     }),

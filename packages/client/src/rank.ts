@@ -86,7 +86,7 @@ export function createRanker(parts: Parts, timeoutMs: number = DEFAULT_RANK_TIME
           recent = recentOf(all)
           return []
         })
-      const { visitor, session } = recent ? facts._known() : {}
+      const { visitor, session } = recent ? facts._known : {}
       const request = given<RankRequest>({
         slot,
         visitor,

@@ -87,14 +87,17 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
 
   /** Draws the consequences of an answer. Returns whether to go on with the next batch. */
   async function judge(answer: Answer, batch: Batch): Promise<boolean> {
-    const { _status: status, _durationMs: durationMs } = answer
     const body = (answer._body ?? {}) as Partial<EventsResponse & Problem>
     // A network that answers for the edge (a login page, a proxy) does not know the batch.
-    if (status === 202 && body.batch === batch.id) {
+    if (answer._status === 202 && body.batch === batch.id) {
       failures = 0
       if (body.rejected?.[0]) report('EVENTS_REJECTED', 'some', { issues: body.rejected })
       await acknowledge(parts, batch, body.session)
-      const detail = { events: batch.events, response: body as EventsResponse, durationMs }
+      const detail = {
+        events: batch.events,
+        response: body as EventsResponse,
+        durationMs: answer._durationMs,
+      }
       parts._emit('stored', detail)
       tell('stored', detail)
       return true
@@ -106,7 +109,7 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
       failures++
       return true
     }
-    if (!verdict) report('DELIVERY_DELAYED', body.code ?? `HTTP ${status}`)
+    if (!verdict) report('DELIVERY_DELAYED', body.code ?? `HTTP ${answer._status}`)
     const askedMs = verdict || answer._waitMs
     // Other tabs and later pages keep to it too.
     if (askedMs) await facts._update((known) => ({ ...known, after: now() + askedMs }))
@@ -115,8 +118,9 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
 
   /** Puts the request on its way before it returns. */
   function post(batch: Batch, handle: string, keepalive: boolean | 'later'): Promise<Answer> {
+    sentAt = elapsed()
     const { id, events } = batch
-    const { session, seen } = facts._known()
+    const { session, seen } = facts._known
     const body: Loose<EventsRequest> = {
       batch: id,
       visitor: handle,
@@ -124,7 +128,6 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
       after: numbersBefore(seen, events),
       events,
     }
-    sentAt = elapsed()
     return parts._post('events', body, keepalive)
   }
 
@@ -156,7 +159,7 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
     const born = parts._generation
     const batch = allowed() ? await find() : undefined
     if (!batch) return false
-    const askedMs = (facts._known().after ?? 0) - now()
+    const askedMs = (facts._known.after ?? 0) - now()
     // Further ahead than any edge may ask: the clock has been put back since.
     if (askedMs > 0 && askedMs <= MAX_RETRY_AFTER_MS) return pause(askedMs)
     const handle = await obtainHandle(facts, parts._post)
@@ -262,7 +265,7 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
       look()
     },
     _leaving(forGood) {
-      const handle = release && clean > 1 && !flight && allowed() && facts._known().visitor
+      const handle = release && clean > 1 && !flight && allowed() && facts._known.visitor
       const batch = handle && queue._take()
       // One that goes for good does not live to be answered: what it sent is sent again by the next, with the same id.
       if (batch && handle) void (forGood ? post(batch, handle, 'later') : deliver(batch, handle, true))

@@ -250,7 +250,7 @@ export function assembleTracker({
     flush: sender._flush,
     async visitor() {
       await kept._update((all) => (facts._note(all), []))
-      return facts._known().visitor
+      return facts._known.visitor
     },
     observe: watch,
     consent(answer) {

@@ -9,7 +9,7 @@ import type { FactKeeper } from './store/facts.ts'
  * @returns the edge's answer where it did not issue one
  */
 export async function obtainHandle(facts: FactKeeper, post: Post): Promise<string | Answer> {
-  const { visitor: kept } = facts._known()
+  const { visitor: kept } = facts._known
   if (kept) return kept
   const answer = await post('visitors', {}, true)
   const visitor = (answer._body as VisitorResponse | undefined)?.visitor

@@ -15,7 +15,7 @@ export interface Facts {
 
 export interface FactKeeper {
   /** As far as this page knows, without asking anybody. */
-  _known(): Facts
+  readonly _known: Facts
   /** What the store has been found to hold. */
   _note(all: ReadonlyMap<string, unknown>): Facts
   /** Changes them with what is found: what is to be written. */
@@ -25,11 +25,10 @@ export interface FactKeeper {
 }
 
 export function createFactKeeper(kept: Kept): FactKeeper {
-  let known: Facts = {}
-  const keeper: FactKeeper = {
-    _known: () => known,
-    _note: (all) => (known = (all.get('facts') ?? {}) as Facts),
-    _change: (all, change) => ['facts', (known = change(keeper._note(all)))],
+  const keeper: { -readonly [Key in keyof FactKeeper]: FactKeeper[Key] } = {
+    _known: {},
+    _note: (all) => (keeper._known = (all.get('facts') ?? {}) as Facts),
+    _change: (all, change) => ['facts', (keeper._known = change(keeper._note(all)))],
     _update: (change) => kept._update((all) => [keeper._change(all, change)]),
   }
   return keeper

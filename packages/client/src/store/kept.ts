@@ -29,20 +29,17 @@ export function createKept(
   /** Not confirmed by the database, or refused by it. No value: removed. */
   const over = new Map<string, unknown>()
   let database: KeyValueStore | undefined
-  let opening: Promise<void> | undefined
+  let opening: Promise<KeyValueStore | undefined> | undefined
   /** What has been refused comes later than what is written after it. */
   let mark = spill?._mark
 
   /** Runs synchronously once open, so that a write made in a closing page has begun. Returns whether it was done. */
   async function attempt(work: (store: KeyValueStore) => Promise<unknown>): Promise<unknown> {
     if (!allowed()) return undefined
-    if (!database)
-      await (opening ??= open().then(
-        (store) => {
-          database = store
-        },
-        (cause: unknown) => report('STORAGE_UNAVAILABLE', 'memory instead', { cause }),
-      ))
+    database ??= await (opening ??= open().catch((cause: unknown) => {
+      report('STORAGE_UNAVAILABLE', 'memory instead', { cause })
+      return undefined
+    }))
     try {
       if (database) {
         await work(database)
