@@ -39,6 +39,28 @@ export class FileSystemModelStore implements ModelStore {
     return orUndefined(readFile(join(this.#folder, 'epochs', `${epoch}.jws`), 'utf8'))
   }
 
+  deleteManifest(epoch: number): Promise<void> {
+    return this.#locked(async () => {
+      if ((await this.pointer())?.epoch === epoch) return
+      await orUndefined(unlink(join(this.#folder, 'epochs', `${epoch}.jws`)))
+      await rm(this.#log(epoch), { recursive: true, force: true })
+    })
+  }
+
+  async filesBefore(time: number): Promise<string[]> {
+    const names = (await orUndefined(readdir(join(this.#folder, 'files')))) ?? []
+    const old: string[] = []
+    for (const name of names) {
+      const found = await orUndefined(stat(this.#file(name)))
+      if (found !== undefined && found.mtimeMs < time) old.push(name)
+    }
+    return old
+  }
+
+  async deleteFiles(sha256s: readonly string[]): Promise<void> {
+    for (const sha256 of sha256s) await orUndefined(unlink(this.#file(sha256)))
+  }
+
   async epochs(): Promise<number[]> {
     return numbers((await orUndefined(readdir(join(this.#folder, 'epochs')))) ?? [], '.jws')
   }

@@ -34,6 +34,12 @@ export class ModelLog extends DurableObject {
     return typeof jws === 'string' ? jws : undefined
   }
 
+  deleteManifest(epoch: number): void {
+    if (this.pointer()?.epoch === epoch) return
+    this.#sql('DELETE FROM epochs WHERE epoch = ?', epoch)
+    this.#sql('DELETE FROM deltas WHERE epoch = ?', epoch)
+  }
+
   epochs(): number[] {
     return this.#sql('SELECT epoch FROM epochs ORDER BY epoch').map((row) => Number(row['epoch']))
   }

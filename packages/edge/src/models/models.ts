@@ -1,4 +1,4 @@
-import { describe, type ModelsResponse, type ServingState } from '@attune/core'
+import type { ModelsResponse, ServingState } from '@attune/core'
 import { ArtifactError, parseGolden, readModel, type DeltaHeader, type Manifest } from '@attune/core/artifact'
 import { CandidateSet, checkGolden, coreEngine, ServingModel, type Scanner } from '@attune/core/rank'
 import { EdgeError } from '../error.ts'
@@ -7,6 +7,8 @@ import { Epoch, type Current } from '../serve/current.ts'
 import { createOrtEngine, type LoadOrt, type OrtEngine } from '../serve/ort.ts'
 import type { Trial } from '../serve/trial.ts'
 import { checkGraphs, checkGraphSizes } from './graphs.ts'
+import { pruneStore } from './prune.ts'
+import { describeError, orMalformed, withoutOrt } from './refusals.ts'
 import { checkSpeed } from './speed.ts'
 import type { ModelStore, Pointer } from './store.ts'
 import { checkDigest, fileOf, readFiles, type ArtifactFiles, type Verifier } from './verify.ts'
@@ -243,6 +245,11 @@ export class Models {
     }
   }
 
+  /** Takes old epochs out of the store. For after a response. Never throws. */
+  prune(): Promise<void> {
+    return pruneStore(this.#deps)
+  }
+
   /** Waits by looking at values, never at another request's promise: an abandoned request's promise may not settle. */
   async #ready(background?: Background): Promise<void> {
     const { current, now } = this.#deps
@@ -376,24 +383,4 @@ function stateOf(manifest: Manifest, next: Epoch): ServingState {
     items,
     engine: next.engineName,
   }
-}
-
-/** A graph that cannot be run, or golden vectors of another shape: the fault of who pushed, whatever was thrown. */
-async function orMalformed(check: () => Promise<void>): Promise<void> {
-  try {
-    await check()
-  } catch (cause) {
-    if (cause instanceof ArtifactError) throw cause
-    const reason = describeError(cause).slice(0, 200)
-    throw new ArtifactError('ARTIFACT_MALFORMED', `golden vectors could not be run: ${reason}`, { cause })
-  }
-}
-
-function withoutOrt(epoch: number): ArtifactError {
-  const message = `epoch ${epoch}: expected weights, as this edge is built without ONNX Runtime; received graphs alone`
-  return new ArtifactError('ARTIFACT_FILE_MISSING', message)
-}
-
-function describeError(error: unknown): string {
-  return error instanceof Error ? error.message : describe(error)
 }

@@ -5,6 +5,7 @@ import type { AppendResult, ModelStore, Pointer } from './store.ts'
 interface RemoteLog {
   putManifest(epoch: number, jws: string): Promise<void>
   getManifest(epoch: number): Promise<string | undefined>
+  deleteManifest(epoch: number): Promise<void>
   epochs(): Promise<number[]>
   pointer(): Promise<Pointer | undefined>
   activate(epoch: number, at: string): Promise<boolean>
@@ -14,6 +15,8 @@ interface RemoteLog {
 }
 
 const LOG_NAME = 'models'
+const FILES = 'files/'
+const MAX_DELETED = 1_000
 
 /** A ModelStore on Cloudflare: files in R2; manifests, pointer and delta log in the Durable Object `ModelLog`. */
 export class R2AndDurableObjectModelStore implements ModelStore {
@@ -44,6 +47,28 @@ export class R2AndDurableObjectModelStore implements ModelStore {
 
   getManifest(epoch: number): Promise<string | undefined> {
     return this.#log().getManifest(epoch)
+  }
+
+  async deleteManifest(epoch: number): Promise<void> {
+    await this.#log().deleteManifest(epoch)
+  }
+
+  async filesBefore(time: number): Promise<string[]> {
+    const old: string[] = []
+    let cursor: string | undefined
+    do {
+      const page = await this.#bucket.list({ prefix: FILES, ...(cursor !== undefined && { cursor }) })
+      for (const { key, uploaded } of page.objects)
+        if (uploaded.getTime() < time) old.push(key.slice(FILES.length))
+      cursor = page.truncated ? page.cursor : undefined
+    } while (cursor !== undefined)
+    return old
+  }
+
+  /** A thousand at a time, which is what one call takes. */
+  async deleteFiles(sha256s: readonly string[]): Promise<void> {
+    for (let first = 0; first < sha256s.length; first += MAX_DELETED)
+      await this.#bucket.delete(sha256s.slice(first, first + MAX_DELETED).map(key))
   }
 
   epochs(): Promise<number[]> {
@@ -77,5 +102,5 @@ export class R2AndDurableObjectModelStore implements ModelStore {
 }
 
 function key(sha256: string): string {
-  return `files/${sha256}`
+  return `${FILES}${sha256}`
 }

@@ -36,6 +36,33 @@ export function describeModelStore(open: (name: string) => Promise<ModelStore>):
     expect(await store.getManifest(3)).toBeUndefined()
   })
 
+  test('an epoch is taken away with its deltas, unless it is active', async () => {
+    const { name, store } = await fresh()
+    for (const epoch of [3, 4]) {
+      await store.putManifest(epoch, `jws ${epoch}`)
+      await store.activate(epoch, AT)
+      await store.appendDelta(epoch, 1, bytes(epoch))
+    }
+    for (const epoch of [3, 4, 5]) await store.deleteManifest(epoch)
+    for (const one of [store, await open(name)]) {
+      expect(await one.epochs()).toEqual([4])
+      expect([await one.getManifest(3), await one.getManifest(4)]).toEqual([undefined, 'jws 4'])
+      expect([await one.deltasAfter(3, 0), (await one.deltasAfter(4, 0)).length]).toEqual([[], 1])
+    }
+  })
+
+  test('files are found by when they were put, and deleted by digest', async () => {
+    const { store } = await fresh()
+    expect(await store.filesBefore(Date.now() + 60_000)).toEqual([])
+    const digests = ['a', 'b', 'c'].map((one) => one.repeat(64))
+    for (const [index, sha256] of digests.entries()) await store.putFile(sha256, bytes(index))
+    expect(await store.filesBefore(Date.now() - 60_000)).toEqual([])
+    expect((await store.filesBefore(Date.now() + 60_000)).toSorted()).toEqual(digests)
+    await store.deleteFiles([digests[0] ?? '', digests[2] ?? '', 'd'.repeat(64)])
+    expect(await store.filesBefore(Date.now() + 60_000)).toEqual([digests[1]])
+    expect([...((await store.getFile(digests[1] ?? '')) ?? [])]).toEqual([1])
+  })
+
   test('only a greater epoch is activated, and starts with an empty log', async () => {
     const { store } = await fresh()
     expect(await store.activate(3, AT)).toBe(true)

@@ -23,6 +23,11 @@ export interface ModelStore {
   getFile(sha256: string): Promise<Uint8Array | undefined>
   putManifest(epoch: number, jws: string): Promise<void>
   getManifest(epoch: number): Promise<string | undefined>
+  /** Takes an epoch away, with its deltas; the active one stays. Atomic. */
+  deleteManifest(epoch: number): Promise<void>
+  /** Digests of the files put before a time, in milliseconds since 1970. */
+  filesBefore(time: number): Promise<string[]>
+  deleteFiles(sha256s: readonly string[]): Promise<void>
   /** Epochs with a manifest, ascending. */
   epochs(): Promise<number[]>
   /** undefined: nothing was ever activated. */

@@ -23,7 +23,9 @@ export async function putFile(deps: AppDeps, c: Context<AppEnv>): Promise<Respon
 export async function putEpoch(deps: AppDeps, c: Context<AppEnv>): Promise<Response> {
   const epoch = number(c, 'epoch')
   const jws = new TextDecoder().decode(await readBytes(c, MAX_MANIFEST_BYTES))
-  return answer(deps, c, () => deps.models.putEpoch(epoch, jws))
+  const answered = await answer(deps, c, () => deps.models.putEpoch(epoch, jws))
+  c.executionCtx.waitUntil(deps.models.prune())
+  return answered
 }
 
 /** `PUT /v1/models/{epoch}/deltas/{delta}` */
