@@ -72,7 +72,7 @@ export function createDeps(config: Config, host: Host): AppDeps {
   const cosmosFetch = reachability.watch(
     createCosmosFetch({ credential: credentialOf(config, host), fetch: host.fetch, now }),
   )
-  const regions = new Regions(config.cosmos, cosmosFetch, now)
+  const regions = new Regions(config.cosmos, cosmosFetch, now, log)
   const models = new Models({
     store: host.store,
     trial: host.trial,

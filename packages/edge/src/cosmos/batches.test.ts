@@ -45,7 +45,12 @@ function scripted(replies: Reply[], endpoints = [READ, WRITE]) {
   server.use(...[READ, WRITE].map((region) => http.all(`${region}/*`, answer)))
   const config = { endpoints, key: 'c2VjcmV0', database: 'attune' }
   const cosmosFetch = createCosmosFetch({ credential: { key: config.key }, fetch, now: () => AT })
-  const regions = new Regions(config, cosmosFetch, () => AT)
+  const regions = new Regions(
+    config,
+    cosmosFetch,
+    () => AT,
+    () => undefined,
+  )
   return { batches: new Batches(config, regions, cosmosFetch), regions, calls }
 }
 

@@ -8,20 +8,22 @@ import { createWorld, type StartEdge, type World } from '../testing/worlds.ts'
 export function describePinning(start: StartEdge): void {
   let world: World
   let api: Api
+  let misspelt: Api
 
   beforeAll(async () => {
     world = await createWorld(start, {
       cosmos: { regions: [{ name: 'Dublin' }, { name: 'Frankfurt' }, { name: 'Virginia' }] },
-      configure: (options, _, cosmos) => ({
+      edges: 2,
+      configure: (options, edge, cosmos) => ({
         ...options,
         cosmos: {
           ...options.cosmos,
           endpoint: cosmos.regions.slice(0, 2).map((region) => region.endpoint),
-          regions: ['Dublin', 'Frankfurt'],
+          regions: ['Dublin', 'Frankfurt', ...(edge === 1 ? ['Parma'] : [])],
         },
       }),
     })
-    ;[api] = world.apis as [Api]
+    ;[api, misspelt] = world.apis as [Api, Api]
   })
 
   afterAll(async () => {
@@ -36,6 +38,10 @@ export function describePinning(start: StartEdge): void {
     })
     expect(response.status).toBe(200)
     return response.json()
+  }
+  const degraded = async (of: Api) => {
+    const { status, body } = await of.send<{ degraded: string[] }>('GET', '/readyz')
+    return [status, body.degraded]
   }
   const click = (): TrackedEvent => ({
     id: crypto.randomUUID(),
@@ -75,6 +81,7 @@ export function describePinning(start: StartEdge): void {
           503,
           expect.stringContaining('COSMOS_WRITE_FORBIDDEN') as string,
         ])
+        expect(await degraded(api)).toEqual([200, ['COSMOS_WRITE_FORBIDDEN']])
       },
       { timeout: 20_000 },
     )
@@ -89,5 +96,18 @@ export function describePinning(start: StartEdge): void {
       },
       { timeout: 20_000 },
     )
+    expect(await degraded(api)).toEqual([200, []])
+  })
+
+  test('a region that the account does not have is named as what is wrong, and the others serve', async () => {
+    await misspelt.rank({})
+    await vi.waitFor(
+      async () => {
+        await misspelt.rank({ visitor: await misspelt.visitor() })
+        expect(await degraded(misspelt)).toEqual([200, ['COSMOS_REGION_UNKNOWN']])
+      },
+      { timeout: 20_000, interval: 200 },
+    )
+    expect((await misspelt.events(await misspelt.visitor(), [click()])).status).toBe(202)
   })
 }

@@ -1,4 +1,5 @@
 import { normalEndpoint, type CosmosConfig } from '../config.ts'
+import type { Log } from '../log.ts'
 import { CosmosError } from './errors.ts'
 import type { CosmosFetch, CosmosResponse } from './request.ts'
 
@@ -23,14 +24,27 @@ export class Regions {
   #readable: readonly string[]
   #wanted: boolean
   #asked = -Infinity
+  #unknown: readonly string[] = []
+  readonly #log: Log
 
-  constructor(config: CosmosConfig, cosmosFetch: CosmosFetch, now: () => number) {
+  constructor(config: CosmosConfig, cosmosFetch: CosmosFetch, now: () => number, log: Log) {
+    this.#log = log
     this.#config = config
     this.#fetch = cosmosFetch
     this.#now = now
     this.#write = config.endpoints[0] ?? ''
     this.#readable = config.endpoints
     this.#wanted = config.readRegion !== undefined || config.regions !== undefined
+  }
+
+  /** Names of the settings that no region of the account has: misspelt, or the region was taken away. */
+  get unknown(): readonly string[] {
+    return this.#unknown
+  }
+
+  /** Whether the account takes writes where this edge may write, as far as is known. */
+  get writable(): boolean {
+    return this.#write !== undefined
   }
 
   /** @throws {CosmosError} `COSMOS_WRITE_FORBIDDEN` when the account takes writes only where this edge may not write */
@@ -94,6 +108,7 @@ export class Regions {
     const allowed = ({ name }: Location): boolean => this.#config.regions?.includes(name) ?? true
     if (writable.length > 0) this.#write = writable.find(allowed)?.endpoint
     if (all.length === 0) return
+    this.#lookForUnknown(all.map(({ name }) => name))
     const readable = all.filter(allowed)
     const near = readable.filter(({ name }) => name === this.#config.readRegion)
     // Without a named region the operator's own order stands for what is near.
@@ -107,6 +122,15 @@ export class Regions {
         ...readable.map(({ endpoint }) => endpoint),
       ]),
     ]
+  }
+
+  #lookForUnknown(names: readonly string[]): void {
+    const { regions = [], readRegion } = this.#config
+    const said = readRegion === undefined ? regions : [...new Set([...regions, readRegion])]
+    const unknown = said.filter((name) => !names.includes(name))
+    if (unknown.length > 0 && unknown.join() !== this.#unknown.join())
+      this.#log('warn', 'regions that the account does not have', { unknown, regions: names })
+    this.#unknown = unknown
   }
 }
 

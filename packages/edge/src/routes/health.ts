@@ -29,7 +29,11 @@ export async function getReady(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   const answer: ReadyResponse = {
     ready: epoch !== undefined,
     missing: epoch === undefined ? ['model'] : [],
-    degraded: trouble === undefined ? [] : [trouble],
+    degraded: [
+      ...(trouble === undefined ? [] : [trouble]),
+      ...(deps.regions.writable ? [] : ['COSMOS_WRITE_FORBIDDEN']),
+      ...(deps.regions.unknown.length === 0 ? [] : ['COSMOS_REGION_UNKNOWN']),
+    ],
   }
   return c.json(answer, answer.ready ? 200 : 503)
 }

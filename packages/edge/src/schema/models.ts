@@ -70,6 +70,6 @@ export const readyResponse: v.GenericSchema<ReadyResponse> = object<ReadyRespons
   missing: says(many(v.string()), 'What this process needs before it can answer a rank'),
   degraded: says(
     many(v.string()),
-    'What does not work though lists go on: COSMOS_UNAVAILABLE, COSMOS_KEY_REFUSED',
+    'What does not work though lists go on: COSMOS_UNAVAILABLE, COSMOS_KEY_REFUSED, COSMOS_WRITE_FORBIDDEN (the account takes writes in no region this edge may use), COSMOS_REGION_UNKNOWN (a setting names a region the account does not have)',
   ),
 })
