@@ -8,6 +8,7 @@ import { describeInChromium, type WebOptions } from './web-testing/in-chromium.t
 const pages: WebOptions = {
   async serve(server) {
     server.files.set('/attune.js', { type: 'text/javascript', text: await bundleScript() })
+    server.files.set('/bare', { type: 'text/html', text: '<!doctype html><title>no script</title>' })
     for (const consent of ['granted', 'pending', 'denied']) {
       server.files.set(`/${consent}`, {
         type: 'text/html',
@@ -17,6 +18,16 @@ const pages: WebOptions = {
           <ul data-attune-slot="for-you" data-attune-rank data-attune-live><li data-attune-item="a">a</li><li data-attune-item="b">b</li></ul>`,
       })
     }
+    for (const part of ['back', 'debug', 'dwell'])
+      server.files.set(`/attune-${part}.js`, {
+        type: 'text/javascript',
+        text: await bundleScript(`${part}.iife.ts`),
+      })
+    const { type, text } = server.files.get('/denied') ?? { type: '', text: '' }
+    server.files.set('/everything', {
+      type,
+      text: `<script defer src="/attune-back.js"></script><script async src="/attune-dwell.js"></script><h1 data-attune-view="pot">pot</h1>${text.replace('<script async', '<script defer')}`,
+    })
   },
 }
 
@@ -40,13 +51,25 @@ describeInChromium('consent', pages, (web) => {
 
   /** Clicks, waits until impressions are due, leaves; then looks at everything that was sent and kept. */
   async function expectSilence(page: Page): Promise<void> {
+    const sent: string[] = []
+    page.on('request', (request) => sent.push(request.url()))
     await page.click('text=tea')
     await page.evaluate(() => (window.attune as Client).recommend('more', { k: 2 }))
     await page.evaluate(() => (window.attune as Client).track('purchase', 'tea'))
     await sleep(1_300)
+    // The page still gets its lists.
+    expect(await page.$$eval('ul li', (all) => all.map((card) => card.textContent))).toEqual(['b', 'a'])
+    const kept = () =>
+      page.evaluate(() => [localStorage.length, sessionStorage.length, document.cookie] as const)
     expect(await databases(page)).toEqual([])
-    await page.evaluate(() => window.dispatchEvent(new Event('pagehide')))
-    await sleep(200)
+    expect(await kept()).toEqual([0, 0, ''])
+    // As it goes, a page sends and keeps what it could not before: the one that comes next sees what that was.
+    await page.goto(`${web.server.origin}/bare`)
+    expect(await databases(page)).toEqual([])
+    expect(await kept()).toEqual([0, 0, ''])
+    await page.close()
+    await sleep(300)
+    expect(sent.filter((url) => !url.includes('/v1/rank?') && !url.endsWith('/bare'))).toEqual([])
     expect(web.server.methods.filter((method) => method !== 'POST /v1/rank')).toEqual([])
     expect(web.server.ranks.length).toBeGreaterThanOrEqual(2)
     for (const request of web.server.ranks) {
@@ -56,8 +79,6 @@ describeInChromium('consent', pages, (web) => {
           : ['candidates', 'k', 'slot'].filter((name) => name in request),
       )
     }
-    // The page still gets its lists.
-    expect(await page.$$eval('ul li', (all) => all.map((card) => card.textContent))).toEqual(['b', 'a'])
   }
 
   test.each([
@@ -77,6 +98,14 @@ describeInChromium('consent', pages, (web) => {
 
   test('denied: lists, but no request carries an event or an id, and nothing is kept', async () => {
     await expectSilence(await open('/denied'))
+  })
+
+  test('denied, with going back, dwell and the debug panel: the same', async () => {
+    const page = await open('/everything?attune-debug')
+    await expect.poll(() => page.locator('attune-debug').count()).toBe(1)
+    // Long enough in sight to be told.
+    await sleep(1_100)
+    await expectSilence(page)
   })
 
   test('pending, then granted: what was held is sent, once, and what comes after it', async () => {
@@ -123,5 +152,30 @@ describeInChromium('consent', pages, (web) => {
     await first.close()
     const second = await open('/denied')
     await expect.poll(() => databases(second)).toEqual([])
+  })
+
+  test('forget() in one tab empties all: what another holds is not sent, and its next click has another name and handle', async () => {
+    const tabs = [await open('/granted'), await open('/granted')] as const
+    for (const tab of tabs) await tab.click('text=tea')
+    await expect.poll(items).toEqual(['tea', 'tea'])
+    web.server.fault = () => 'cut-before'
+    const tried = web.server.attempts.length
+    for (const tab of tabs) await tab.click('text=cup')
+    // In flight, and waiting for its turn.
+    await expect.poll(() => web.server.attempts.length).toBeGreaterThan(tried)
+    await tabs[0].evaluate(() => (window.attune as Client).forget())
+    web.server.fault = () => undefined
+    await tabs[1].click('text=tea')
+    await expect.poll(items).toEqual(['tea', 'tea', 'tea'])
+    await tabs[0].evaluate(() => (window.attune as Client).flush())
+    await tabs[1].evaluate(() => (window.attune as Client).flush())
+    expect(items()).toEqual(['tea', 'tea', 'tea'])
+    const told = web.server.stored.filter(({ events }) => events.some(({ kind }) => kind === 'click'))
+    const [before, after] = [told[0], told.at(-1)]
+    expect([before?.visitor, after?.visitor]).toEqual(['visitor-1.signed', 'visitor-2.signed'])
+    const click = after?.events.find(({ kind }) => kind === 'click')
+    expect(click?.seq).toBe(1)
+    expect(told.slice(0, -1).flatMap(({ events }) => events.map(({ tab }) => tab))).not.toContain(click?.tab)
+    expect(after).not.toHaveProperty('session')
   })
 })
