@@ -152,4 +152,54 @@ describeInChromium('manners', { serve }, (web) => {
   test('a longer one would be seen', async () => {
     expect((await visitShop('/planted'))[0]).toBeGreaterThan(50)
   })
+
+  test('of browser, screen and system it asks nothing but whether the visitor says no, and what it needs to work', async () => {
+    const page = await web.context.newPage()
+    await page.addInitScript(() => {
+      const asked = new Set<string>()
+      Object.assign(window, { asked })
+      for (const [name, type] of [
+        ['navigator', Navigator],
+        ['screen', Screen],
+        ['canvas', HTMLCanvasElement],
+      ] as const)
+        for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(type.prototype))) {
+          const own = property.get ?? (property.value as unknown)
+          if (typeof own !== 'function' || key === 'constructor') continue
+          const spy = function (this: unknown, ...args: unknown[]): unknown {
+            if (/attune\.js/.test(new Error('stack').stack ?? '')) asked.add(`${name}.${key}`)
+            return Reflect.apply(own, this, args)
+          }
+          Object.defineProperty(type.prototype, key, property.get ? { get: spy } : { value: spy })
+        }
+    })
+    await page.goto(`${web.server.origin}/shop`)
+    await page.click('text="1"')
+    await expect.poll(() => web.server.events().some(({ kind }) => kind === 'click')).toBe(true)
+    const asked = () =>
+      page.evaluate(() => [...(window as unknown as { asked: Set<string> }).asked].toSorted())
+    // Chromium has no `globalPrivacyControl`.
+    expect(await asked()).toEqual(['navigator.doNotTrack', 'navigator.locks'])
+  })
+
+  test('by a path of the page’s own site: no cookie goes along, none is set', async () => {
+    const { origin } = web.server
+    web.server.files.set('/own', {
+      type: 'text/html',
+      text: `<!doctype html><script>document.cookie = 'session=secret'</script>
+        <script async src="/attune.js" data-endpoint="/attune/" data-site="public-key"></script><button data-attune-item="tea">tea</button>`,
+    })
+    const page = await web.context.newPage()
+    const cookies: (string | undefined)[] = []
+    await page.route('**/attune/v1/**', async (route, request) => {
+      cookies.push((await request.allHeaders())['cookie'])
+      const response = await route.fetch({ url: request.url().replace('/attune/', '/') })
+      await route.fulfill({ response, headers: { ...response.headers(), 'set-cookie': 'visitor=1' } })
+    })
+    await page.goto(`${origin}/own`)
+    await page.click('text=tea')
+    await expect.poll(() => web.server.events().map(({ kind }) => kind)).toContain('click')
+    expect([new Set(cookies), cookies.length > 1]).toEqual([new Set([undefined]), true])
+    expect((await web.context.cookies()).map(({ name }) => name)).toEqual(['session'])
+  })
 })

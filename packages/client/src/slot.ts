@@ -134,7 +134,11 @@ export function createSlots(
     })
   }
 
-  const onPage = (more = ''): Element[] => [...document.querySelectorAll(`[${SLOT}]${more}`)].filter(isOurs)
+  /** None on a server. */
+  const onPage = (more = ''): Element[] =>
+    [...((globalThis.document as Document | undefined)?.querySelectorAll(`[${SLOT}]${more}`) ?? [])].filter(
+      isOurs,
+    )
   const fillNamed = (name?: string): Promise<unknown> =>
     Promise.all(
       onPage()
