@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createVisitors } from './visitor.ts'
 
@@ -45,4 +46,36 @@ test('after a rotation old handles are taken, and new ones are signed with the n
   await expect(createVisitors([SECRET], counting).verify('shop', after)).rejects.toMatchObject({
     code: 'VISITOR_FORGED',
   })
+})
+
+test('of any site, secret and id: the handle is that visitor, and with any one character changed, on any other site or by another secret nobody', async () => {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const site = fc.stringMatching(/^[a-z0-9-]{1,40}$/)
+  const secret = fc.string({ minLength: 16, maxLength: 64 })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      fc.uniqueArray(site, { minLength: 2, maxLength: 2 }),
+      fc.uniqueArray(secret, { minLength: 2, maxLength: 2 }),
+      fc.nat(43),
+      fc.constantFrom(...alphabet),
+      async (random, [own = '', other = ''], [known = '', unknown = ''], at, character) => {
+        const visitors = createVisitors([known], (bytes) => bytes.set(random))
+        const handle = await visitors.create(own)
+        const id = Buffer.from(random).toString('base64url')
+        expect(await visitors.verify(own, handle)).toBe(id)
+        const place = at < 22 ? at : at + 1
+        const changed = `${handle.slice(0, place)}${character}${handle.slice(place + 1)}`
+        const forged = [
+          () => visitors.verify(other, handle),
+          () => createVisitors([unknown], () => undefined).verify(own, handle),
+          () => visitors.verify(own, `${handle}A`),
+          ...(changed === handle ? [] : [() => visitors.verify(own, changed)]),
+        ]
+        for (const attempt of forged)
+          await expect(attempt()).rejects.toMatchObject({ code: 'VISITOR_FORGED' })
+      },
+    ),
+    { numRuns: 200 },
+  )
 })
