@@ -549,6 +549,30 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     expect(told[1]).not.toHaveProperty('session')
   })
 
+  test('another page deletes the database: it is opened anew, and the next page sends what was clicked meanwhile, once', async () => {
+    const page = await open()
+    await page.click('text=buy 1')
+    await expect.poll(items).toEqual(['sku-1'])
+    const other = await open('/bare')
+    await other.evaluate(
+      () =>
+        new Promise((resolve) => {
+          indexedDB.deleteDatabase('attune-public-key').addEventListener('success', resolve)
+        }),
+    )
+    server.fault = () => 'cut-before'
+    await page.click('text=buy 2')
+    await page.click('text=buy 3')
+    await expect.poll(() => queued(page)).toBeGreaterThan(0)
+    expect(await page.evaluate(() => (window as unknown as { problems: string[] }).problems)).toContain(
+      'STORAGE_FAILED',
+    )
+    await page.close()
+    server.fault = () => undefined
+    await open()
+    await expect.poll(items, { timeout: 10_000 }).toEqual(['sku-1', 'sku-2', 'sku-3'])
+  })
+
   test('storage refused: told once, and clicks are sent all the same', async () => {
     const page = await context.newPage()
     await page.addInitScript(() => {

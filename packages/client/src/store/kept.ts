@@ -46,7 +46,8 @@ export function createKept(
         return true
       }
     } catch (cause) {
-      mark = undefined
+      // A connection may be lost: in the web view of an app that comes back, or because another page deletes the database.
+      mark = database = opening = undefined
       report('STORAGE_FAILED', 'memory instead', { cause })
     }
     return undefined

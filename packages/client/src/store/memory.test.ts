@@ -55,8 +55,8 @@ test.each(Object.entries(STORE_CONTRACT))(
   async (_name, run) => {
     const report = told()
     let writes = 0
+    const store = createMemoryStore()
     const open = async (): Promise<KeyValueStore> => {
-      const store = createMemoryStore()
       const refusing =
         <Args extends unknown[]>(work: (...args: Args) => Promise<unknown>) =>
         (...args: Args): Promise<unknown> =>
@@ -67,6 +67,39 @@ test.each(Object.entries(STORE_CONTRACT))(
     if (writes > 0) expect(codes).toEqual(['STORAGE_FAILED'])
   },
 )
+
+test('a connection that is lost is opened again: told once, what comes later is in the database, and nothing is missing', async () => {
+  const report = told()
+  const database = createMemoryStore()
+  let opened = 0
+  let lost = 0
+  const open = async (): Promise<KeyValueStore> => {
+    const own = ++opened
+    const living = <Args extends unknown[]>(work: (...args: Args) => Promise<unknown>, ...args: Args) =>
+      own > lost ? work(...args) : Promise.reject(new DOMException('lost', 'InvalidStateError'))
+    return {
+      ...database,
+      put: (pairs) => living(database.put, pairs),
+      update: (change) => living(database.update, change),
+    }
+  }
+  const kept = createKept(open, report, always)
+  await kept._put([['e:1', { id: '1' }]])
+  for (const id of ['2', '4']) {
+    lost = opened
+    await kept._put([[`e:${id}`, { id }]])
+    await kept._put([[`e:${Number(id) + 1}`, { id: String(Number(id) + 1) }]])
+  }
+  expect([codes, opened]).toEqual([['STORAGE_FAILED'], 3])
+  expect([...(await contentOf(database)).keys()]).toEqual(['e:1', 'e:3', 'e:5'])
+  expect([...(await contentOf({ update: kept._update })).keys()].toSorted()).toEqual([
+    'e:1',
+    'e:2',
+    'e:3',
+    'e:4',
+    'e:5',
+  ])
+})
 
 test('while nothing may be kept the database is not opened; afterwards it is', async () => {
   let allowed = false
