@@ -1,6 +1,6 @@
 import { DATABASE, EVENTS_CONTAINER, type TrackedEvent } from '@attune/core'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import type { Api } from '../testing/api.ts'
+import { PUSH_KEY, type Api } from '../testing/api.ts'
 import { OfficialSdk } from '../testing/official-sdk.ts'
 import { askAdmin, heal, inRegions } from '../testing/regions.ts'
 import { createWorld, type StartEdge, type World } from '../testing/worlds.ts'
@@ -94,10 +94,18 @@ export function describeRegions(start: StartEdge): void {
     const visitor = await north.visitor()
     const { session } = (await west.events(visitor, [click()])).body
     await admin('regions/North', { down: true })
+    const elsewhere = async (): Promise<number> => {
+      const answer = await fetch(`${north.url}/metrics`, { headers: { authorization: `Bearer ${PUSH_KEY}` } })
+      return Number(
+        /^attune_fallbacks_total\{to="other-region"\} (\d+)$/m.exec(await answer.text())?.[1] ?? 0,
+      )
+    }
+    const before = await elsewhere()
     expect((await north.rank({ visitor, session })).body).toMatchObject({
       fresh: true,
       diagnostics: { events: 1 },
     })
+    expect(await elsewhere()).toBe(before + 1)
   })
 
   test('after a partition split tokens from before it are still honoured', async () => {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RunningEdge } from '../host/options.ts'
 import { startNodeEdge } from '../node.ts'
 import { loadOrt } from '../serve/ort-node.ts'
-import { Api, edgeOptions, SITE } from '../testing/api.ts'
+import { Api, edgeOptions, PUSH_KEY, SITE } from '../testing/api.ts'
 import { createTestApp } from '../testing/app.ts'
 import {
   buildArtifact,
@@ -69,6 +69,8 @@ test('in a process that was never asked anything nobody waits for ONNX Runtime: 
   const first = await Promise.all([ask(), ask(), ask()])
   expect(first).toEqual(Array.from({ length: 3 }, () => [200, 'core', 20]))
   expect(await ask()).toEqual([200, 'core', 20])
+  const metrics = await app.request('/metrics', { headers: { authorization: `Bearer ${PUSH_KEY}` } })
+  expect(await metrics.text()).toContain('attune_fallbacks_total{to="core-engine"} 4\n')
   allow?.()
   await Promise.all(behind)
   expect([await ask(), loads]).toEqual([[200, 'ort', 20], 1])
