@@ -148,4 +148,47 @@ describeInChromium('what is told of a page', pages, (web) => {
       ['click', 'deep', 'outer'],
     ])
   })
+
+  test('impressions: half in view for a whole second, or half of the window filled; not 45 %, not 0.6 s, not out of sight', async () => {
+    const card = (item: string, style: string) =>
+      `<p data-attune-item="${item}" style="position:absolute;margin:0;width:100px;${style}"></p>`
+    const page = await open(
+      card('more', 'left:0;height:200px;top:calc(100vh - 110px)') +
+        card('less', 'left:200px;height:200px;top:calc(100vh - 90px)') +
+        card('tall', 'left:400px;height:300vh;top:45vh') +
+        card('taller', 'left:600px;height:300vh;top:55vh') +
+        card('hidden', 'left:800px;height:100px;top:0;display:none'),
+    )
+    // How long it was in view, by frames that were drawn; again where the machine was too busy to take it away in time.
+    const passing = (item: string) =>
+      page.evaluate(
+        (id) =>
+          new Promise<number>((resolve) => {
+            const element = document.createElement('p')
+            element.style.cssText = 'position:absolute;left:1000px;top:0;width:100px;height:100px;margin:0'
+            element.setAttribute('data-attune-item', id)
+            document.body.append(element)
+            const began = performance.now()
+            setTimeout(() => {
+              element.remove()
+              requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)))
+            }, 600)
+          }),
+        item,
+      )
+    const brief: string[] = []
+    for (let round = 0; round < 10 && brief.length === 0; round++)
+      if ((await passing(`brief-${round}`)) < 950) brief.push(`brief-${round}`)
+    expect(brief).toHaveLength(1)
+    const seen = () =>
+      web.server
+        .events()
+        .flatMap(({ kind, item = '' }) =>
+          kind === 'impression' && (!item.startsWith('brief') || brief.includes(item)) ? [item] : [],
+        )
+    await expect.poll(() => seen().toSorted(), { timeout: 10_000 }).toEqual(['more', 'tall'])
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1_500)))
+    await page.evaluate(() => (window.attune as Client).flush())
+    expect(seen().toSorted()).toEqual(['more', 'tall'])
+  })
 })
