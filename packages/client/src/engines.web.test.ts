@@ -31,7 +31,7 @@ describe.each(Object.entries(ENGINES))('%s', (name, find) => {
       server = await startWireServer()
       const page = (body: string, attributes = '') => ({
         type: 'text/html',
-        text: `<!doctype html><title>shop</title><script>window.attune = []; window.problems = []
+        text: `<!doctype html><title>shop</title><script>window.attune = []; window.problems = []; window.restored = 0; addEventListener('pageshow', (event) => { if (event.persisted) restored++ })
           attune.push(['on', 'error', (error) => problems.push(error.code)])</script>
           <script async src="/attune.js" data-endpoint="${server.endpoint}" data-site="public-key" ${attributes}></script>
           <main>${body}</main>`,
@@ -178,7 +178,7 @@ describe.each(Object.entries(ENGINES))('%s', (name, find) => {
       await expect.poll(told, PATIENCE).toEqual(['view pot', 'click pot'])
     })
 
-    test('there and back: the click that leaves is stored, and the page that comes back, out of the cache or anew, goes on sending', async () => {
+    test('there and back: the click that leaves is stored, and the page that comes back, out of the cache (in Firefox anew), goes on sending', async () => {
       const tab = await open()
       await tab.click('#tea')
       await toldItems(['tea'])
@@ -188,6 +188,8 @@ describe.each(Object.entries(ENGINES))('%s', (name, find) => {
       await tab.evaluate('setTimeout(() => history.back(), 50)')
       await expect.poll(() => tab.evaluate('return location.pathname'), PATIENCE).toBe('/')
       await ready(tab)
+      // Firefox keeps no page that held a Web Lock when it was left.
+      if (name !== 'Firefox') expect(await tab.evaluate('return restored')).toBe(1)
       await tab.click('#cup')
       await toldItems(['tea', 'away', 'cup'])
       // One tab: its numbers go on.
