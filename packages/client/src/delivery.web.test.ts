@@ -573,6 +573,27 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     await expect.poll(items, { timeout: 10_000 }).toEqual(['sku-1', 'sku-2', 'sku-3'])
   })
 
+  test('no room left on the device: told once; clicks wait in memory and localStorage, and are stored once, in order', async () => {
+    const page = await context.newPage()
+    const devtools = await context.newCDPSession(page)
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 1 })
+    server.fault = () => 'cut-before'
+    await page.goto(server.origin)
+    await page.waitForFunction(() => !Array.isArray((window as { attune?: unknown }).attune))
+    for (const id of [1, 2, 3]) await page.click(`text=buy ${id}`)
+    const problems = () => page.evaluate(() => (window as unknown as { problems: string[] }).problems)
+    await expect
+      .poll(async () => (await problems()).toSorted())
+      .toEqual(['DELIVERY_DELAYED', 'STORAGE_FAILED'])
+    // The next page of the tab has as little room.
+    server.fault = () => undefined
+    await page.reload()
+    await expect.poll(items, { timeout: 20_000 }).toEqual(['sku-1', 'sku-2', 'sku-3'])
+    await page.click('text=buy 4')
+    await expect.poll(items).toEqual(['sku-1', 'sku-2', 'sku-3', 'sku-4'])
+    expect(new Set(clicks().map(({ id }) => id)).size).toBe(4)
+  })
+
   test('storage refused: told once, and clicks are sent all the same', async () => {
     const page = await context.newPage()
     await page.addInitScript(() => {
