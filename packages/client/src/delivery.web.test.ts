@@ -273,8 +273,10 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
     const again = await open()
     await expect.poll(() => queued(again)).toBe(0)
     expect(items()).toEqual(['sku-1'])
-    expect(new Set(server.attempts.map((attempt) => attempt.batch)).size).toBe(1)
-    expect(server.attempts.length).toBeGreaterThanOrEqual(3)
+    // On a busy machine impressions are told meanwhile, in a batch of their own.
+    const attempts = server.attempts.filter(({ events }) => events.some(({ kind }) => kind === 'click'))
+    expect(new Set(attempts.map((attempt) => attempt.batch)).size).toBe(1)
+    expect(attempts.length).toBeGreaterThanOrEqual(3)
   })
 
   test('503 with Retry-After: 2 is not asked again before 2 s have passed, by this page or a reloaded one', async () => {
