@@ -27,7 +27,7 @@ export function firstBatch(events: readonly TrackedEvent[]): TrackedEvent[] {
   return events.slice(0, MAX_EVENTS_PER_BATCH).filter((event, index) => {
     // Not a Blob, which costs milliseconds: the browser's process is told of each.
     bytes += new TextEncoder().encode(JSON.stringify([event])).length
-    return index === 0 || bytes <= MAX_BATCH_BYTES
+    return !index || bytes <= MAX_BATCH_BYTES
   })
 }
 

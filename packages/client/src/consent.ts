@@ -6,7 +6,7 @@
 export type Consent = 'granted' | 'pending' | 'denied'
 
 /** Whether the browser says no for its user: Global Privacy Control, or Do Not Track. */
-export function optedOut(): boolean {
+export function optedOut(): unknown {
   const browser = navigator as { globalPrivacyControl?: boolean; doNotTrack?: string | null }
-  return !!browser.globalPrivacyControl || browser.doNotTrack === '1'
+  return browser.globalPrivacyControl || browser.doNotTrack === '1'
 }

@@ -6,8 +6,8 @@ export interface Answer {
   _status: number
   /** Parsed JSON; undefined when there was none. */
   _body?: unknown
-  /** What `Retry-After` asked for; 0: nothing. */
-  _waitMs: number
+  /** What `Retry-After` asked for; 0 or none: nothing. */
+  _waitMs?: number
   _durationMs: number
 }
 
@@ -49,7 +49,7 @@ export function createPost(
 ): Post {
   return async (path, body, keepalive, signal = AbortSignal.timeout(ANSWER_WITHIN_MS)) => {
     const started = elapsed()
-    const answer: Answer = { _status: 0, _waitMs: 0, _durationMs: 0 }
+    const answer: Answer = { _status: 0, _durationMs: 0 }
     const url = `${endpoint.replace(/\/$/, '')}/v1/${path}?key=${encodeURIComponent(site)}`
     const init: RequestInit = {
       method: 'POST',

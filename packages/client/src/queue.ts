@@ -25,7 +25,7 @@ export interface Queue {
    *   the one before.
    * @returns whether all of it is in the batch that `take` returns
    */
-  _add(events: readonly TrackedEvent[], alone: boolean): boolean
+  _add(events: readonly TrackedEvent[], alone: unknown): unknown
   /** This tab's newest batch; nothing is added to it any more. */
   _take(): Batch | undefined
   /** Oldest batch. Facts are read with it. */

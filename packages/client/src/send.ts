@@ -20,7 +20,7 @@ export interface Sender {
   /** Network or page are back: what waits for a retry is tried now. */
   _back(): void
   /** The page may not run any further: what can be sent at once, is. `forGood`: it is being unloaded or frozen. */
-  _leaving(forGood: boolean): void
+  _leaving(forGood?: boolean): void
   /** Settles when everything is stored, or when the first try failed. */
   _flush(): Promise<void>
   /** Another tab has stored something. */
@@ -43,7 +43,7 @@ const SEND_AGAIN_AFTER_MS = 1_000
  *   page goes can be claimed and sent at once, without waiting for the lock, which would be too late.
  * @param tell - reaches the other tabs
  */
-export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: Tell): Sender {
+export function createSender(parts: Parts, lock: Lock, keepLock: unknown, tell: Tell): Sender {
   const {
     _queue: queue,
     _facts: facts,
@@ -58,7 +58,7 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
   let notBefore = 0
   let failures = 0
   /** Nothing is to be started any more, until the page comes back. */
-  let away = false
+  let away: boolean | undefined
   /** 2: the last look into the store found nothing, and nobody else may send: what has come since is all that waits. 1: being looked. */
   let clean = 0
   let firm: unknown
@@ -71,22 +71,21 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
   const waiters = new Set<() => void>()
   let timer: ReturnType<typeof setTimeout> | undefined
   /** A batch on its way. */
-  let flight: Promise<boolean> | undefined
+  let flight: Promise<unknown> | undefined
 
   /** Asks the tab that is sending, if it is another one, not to wait. */
   const nudge = (): void => {
     if (!release) tell('nudge')
   }
 
-  function pause(askedMs = 0): false {
+  function pause(askedMs = 0): void {
     clean = 0
     failures++
     due = notBefore = elapsed() + (askedMs ? askedMs + random() * 1_000 : backoff(failures, random))
-    return false
   }
 
   /** Draws the consequences of an answer. Returns whether to go on with the next batch. */
-  async function judge(answer: Answer, batch: Batch): Promise<boolean> {
+  async function judge(answer: Answer, batch: Batch): Promise<unknown> {
     const body = (answer._body ?? {}) as Partial<EventsResponse & Problem>
     // A network that answers for the edge (a login page, a proxy) does not know the batch.
     if (answer._status === 202 && body.batch === batch.id) {
@@ -131,7 +130,7 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
     return parts._post('events', body, keepalive)
   }
 
-  function deliver(batch: Batch, handle: string, keepalive: boolean): Promise<boolean> {
+  function deliver(batch: Batch, handle: string, keepalive: boolean): Promise<unknown> {
     const born = parts._generation
     return (flight = post(batch, handle, keepalive)
       // Who has given the lock back has no say any more: whoever has it sends the batch again.
@@ -152,20 +151,20 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
   }
 
   /** Returns whether to go on. */
-  async function sendNext(): Promise<boolean> {
+  async function sendNext(): Promise<unknown> {
     if (!release) return false
     due = Infinity
     await flight
     const born = parts._generation
-    const batch = allowed() ? await find() : undefined
-    if (!batch) return false
+    const batch = allowed() && (await find())
+    if (!batch) return undefined
     const askedMs = (facts._known.after ?? 0) - now()
     // Further ahead than any edge may ask: the clock has been put back since.
     if (askedMs > 0 && askedMs <= MAX_RETRY_AFTER_MS) return pause(askedMs)
     const handle = await obtainHandle(facts, parts._post)
     if (parts._generation !== born || !release || !allowed()) return true
     // keepalive has a budget of 64 KiB that the whole page shares: where it is spent the next try does without.
-    return typeof handle === 'string' ? deliver(batch, handle, failures === 0) : judge(handle, batch)
+    return typeof handle === 'string' ? deliver(batch, handle, !failures) : judge(handle, batch)
   }
 
   function settle(): void {
@@ -176,8 +175,8 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
   const waitMs = (): number => Math.max(due, notBefore) - elapsed()
 
   /** Whether there is a reason to keep the lock. */
-  const wanted = (): boolean =>
-    !away && allowed() && (waitMs() <= 0 || !!flight || (keepLock && !document.hidden))
+  const wanted = (): unknown =>
+    !away && allowed() && (waitMs() <= 0 || flight || (keepLock && !document.hidden))
 
   /** From now on others may send. What this tab has waits in the store. */
   const yields = (): void => {
@@ -251,7 +250,7 @@ export function createSender(parts: Parts, lock: Lock, keepLock: boolean, tell: 
 
   return {
     _add(events, afterMs) {
-      if (!queue._add(events, !!release && !!firm)) clean = 0
+      if (!queue._add(events, release && firm)) clean = 0
       wake(Math.max(afterMs, sentAt + SEND_AGAIN_AFTER_MS - elapsed()))
     },
     _look: look,

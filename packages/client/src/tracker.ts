@@ -99,9 +99,9 @@ export function createTracker(options: TrackerOptions): Tracker {
 }
 
 /** Whether the edge may take it; the edge has the last word, and `onError` hears of it. */
-const isGood = ({ kind, item, query, value = 0 }: Observation): boolean =>
+const isGood = ({ kind, item, query, value = 0 }: Observation): unknown =>
   (item ? item.length <= MAX_ITEM_ID_LENGTH : !needsItem(kind)) &&
-  (kind !== 'search' || !!query) &&
+  (kind !== 'search' || query) &&
   Number.isFinite(value)
 
 export function assembleTracker({
@@ -171,7 +171,7 @@ export function assembleTracker({
   const sender = createSender(
     parts,
     createLock(name, kept, makeId(), now),
-    !!page && 'locks' in navigator,
+    page && 'locks' in navigator,
     channel._tell,
   )
 
@@ -226,7 +226,7 @@ export function assembleTracker({
   }
   if (page) {
     channel._open()
-    listen(page, 'visibilitychange', () => (page.hidden ? sender._leaving(false) : sender._back()))
+    listen(page, 'visibilitychange', () => (page.hidden ? sender._leaving() : sender._back()))
     listen(window, 'pagehide', () => {
       sender._leaving(true)
       channel._close()
