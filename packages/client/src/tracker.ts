@@ -213,9 +213,12 @@ export function assembleTracker({
   function start(): void {
     if (!page) return
     if (allowed()) {
-      channel._tell('tab', sequence._name())
-      // What earlier pages left behind, and then what they had no time to write down.
-      sender._look()
+      // In a task of its own: the page waits for the first look into storage.
+      setTimeout(() => {
+        channel._tell('tab', sequence._name())
+        // What earlier pages left behind, and then what they had no time to write down.
+        sender._look()
+      })
       setTimeout(sender._look, LOOK_AGAIN_AFTER_MS)
     } else if (consent === 'denied') {
       // What an earlier page kept, before the visitor said no. While there is no answer it stays, untouched.
