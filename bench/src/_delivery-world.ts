@@ -128,6 +128,22 @@ async function servePage(
             card.click()
             return last
           }
+          /** A click that has its number when the page stops for ever: before it is queued, or as nothing takes what is queued. */
+          function lose(item, full) {
+            if (full) {
+              IDBObjectStore.prototype.put = () => { throw new DOMException('refused', 'QuotaExceededError') }
+              for (let size = 4_000_000; size >= 1; size = Math.floor(size / 2)) {
+                try { for (let at = 0; ; at++) localStorage['filler-' + size + '-' + at] = 'x'.repeat(size) } catch {}
+              }
+            } else attune.on('seen', stop)
+            press(item)
+            stop()
+          }
+          function stop() {
+            console.log('stopped')
+            for (;;);
+          }
+          for (const key of Object.keys(localStorage)) if (key.startsWith('filler-')) delete localStorage[key]
           /** Whether an event can be read back from where the browser keeps it, or has been stored already. */
           async function isKept(id) {
             if (stored.has(id) || Object.values(localStorage).some((text) => text.includes(id))) return true

@@ -17,6 +17,7 @@ declare global {
   }
   function press(item: string): string | undefined
   function isKept(id: string): Promise<boolean>
+  function lose(item: string, full: boolean): void
 }
 
 const TABS = 3
@@ -25,6 +26,8 @@ const SETTLE_MS = 120_000
 const PATIENCE_MS = 12_000
 const CONTROL_CLICKS = 10
 const RIVALS = ['/insights', '/posthog'] as const
+/** Of so many things that happen to tabs one is a click that is numbered and never queued. */
+const LOSE_EVERY = 10
 const ITEM = /c\d+-\d{4}/g
 
 interface Click {
@@ -60,11 +63,16 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
   const world = await startDeliveryWorld()
   let chromium = await startChromium(world.profile)
   const stop = new AbortController()
+  /** Nothing is killed meanwhile. */
+  const calm = { now: false }
   let faults = Promise.resolve()
   const clicks: Click[] = []
+  /** Clicks that were numbered and, on purpose, never queued. */
+  const provoked: string[] = []
   const visitors = new Set<string>()
   const ends = new Map<string, number>()
   let lives = 0
+  let steps = 0
   try {
     const load = async (page: Page): Promise<Tab> => {
       await page.goto(world.origin)
@@ -78,7 +86,7 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
     }
     const open = async (): Promise<Tab> => load(await chromium.context.newPage())
     const click = async (tab: Tab, end: string, check: boolean): Promise<void> => {
-      const item = `c${tab.life}-${String(tab.clicks++).padStart(4, '0')}`
+      const item = itemOf(tab)
       const id = await tab.page.evaluate((name) => press(name), item)
       if (id === undefined) throw new Error(`click ${item}: the page told of no event`)
       const one: Click = { item, page: tab.page, queued: false, end }
@@ -89,14 +97,23 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
     for (let count = 0; count < TABS; count++) tabs.push(await open())
     for (let count = 0; count < CONTROL_CLICKS; count++) await click(tabs[0] as Tab, 'stay', true)
     await control(world, clicks)
-    faults = haunt(world, stop.signal)
+    faults = haunt(world, stop.signal, calm)
 
     while (clicks.length < wanted) {
       const index = Math.floor(random() * TABS)
       const tab = tabs[index] as Tab
+      if (++steps % LOSE_EVERY === 0) {
+        const item = itemOf(tab)
+        provoked.push(item)
+        await lose(tab.page, item, steps % (2 * LOSE_EVERY) === 0)
+        tabs[index] = await open()
+        continue
+      }
       const luck = random()
       const [end] = ENDS.find(([, limit]) => luck < limit) ?? ENDS[0]
       ends.set(end, (ends.get(end) ?? 0) + 1)
+      // With all of a browser goes what its tabs have put down in the last seconds, and nobody hears of it.
+      if (end === 'kill') await reported(world, provoked.length, tab.page, calm)
       for (let burst = Math.floor(random() * 8); burst > 0; burst--) await click(tab, end, true)
       // Half of the ends come in the moment the click's handler has returned, with no look at the queue.
       await click(tab, end, end === 'stay' || random() < 0.5)
@@ -113,9 +130,10 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
     await faults
     const last = await open()
     const events = await settled(world, last.page, visitors, clicks)
+    await reported(world, provoked.length, last.page, calm)
     await sleep(PATIENCE_MS)
     return {
-      ...(await judge(world, clicks, events)),
+      ...(await judge(world, clicks, provoked, events)),
       visitors: visitors.size,
       lives,
       ends: Object.fromEntries(ends),
@@ -141,6 +159,29 @@ async function control(world: DeliveryWorld, clicks: readonly Click[]): Promise<
   }
 }
 
+const itemOf = (tab: Tab): string => `c${tab.life}-${String(tab.clicks++).padStart(4, '0')}`
+
+/** @param stuck - makes the page run for ever before */
+async function crash(page: Page, stuck?: () => Promise<unknown>): Promise<void> {
+  const crashed = page.waitForEvent('crash')
+  const devtools = await page.context().newCDPSession(page)
+  if (stuck) {
+    const stopped = page.waitForEvent('console', (message) => message.text() === 'stopped')
+    stuck().catch(() => undefined)
+    await stopped
+    // What the page has written to localStorage is on its way to the browser.
+    await sleep(100)
+  }
+  devtools.send('Page.crash').catch(() => undefined)
+  await crashed
+  await page.close()
+}
+
+/** Ends a tab for good in the task of a click: between its number and the queue, or as no storage takes it. */
+async function lose(page: Page, item: string, full: boolean): Promise<void> {
+  await crash(page, () => page.evaluate(([name, how]) => window.lose(name, how), [item, full] as const))
+}
+
 interface Ways {
   open(): Promise<Tab>
   load(page: Page): Promise<Tab>
@@ -161,14 +202,9 @@ async function finish(end: (typeof ENDS)[number][0], tab: Tab, { open, load, res
     case 'close':
       await page.close()
       return open()
-    case 'crash': {
-      const crashed = page.waitForEvent('crash')
-      const devtools = await page.context().newCDPSession(page)
-      devtools.send('Page.crash').catch(() => undefined)
-      await crashed
-      await page.close()
+    case 'crash':
+      await crash(page)
       return open()
-    }
     case 'offline': {
       const devtools = await page.context().newCDPSession(page)
       const offline = (is: boolean) =>
@@ -191,12 +227,47 @@ async function finish(end: (typeof ENDS)[number][0], tab: Tab, { open, load, res
 }
 
 /** Kills edge and Cosmos, now and then, until it is told to stop; both are up afterwards. */
-async function haunt(world: DeliveryWorld, signal: AbortSignal): Promise<void> {
+async function haunt(
+  world: DeliveryWorld,
+  signal: AbortSignal,
+  calm: { readonly now: boolean },
+): Promise<void> {
   const random = seededRandom(17)
   while (!signal.aborted) {
     await sleep(500 + random() * 3_000, undefined, { signal }).catch(() => undefined)
-    if (!signal.aborted) await world.fault(random)
+    if (!signal.aborted && !calm.now) await world.fault(random)
   }
+}
+
+/** What the edge counts as lost, over all its lives. */
+async function lossOf(world: DeliveryWorld): Promise<number> {
+  const missing = await world.counter('attune_events_missing_total')
+  const late = await world.counter('attune_events_late_total')
+  return (missing ?? 0) - (late ?? 0)
+}
+
+/** Waits until the edge has heard of so many losses; whether there are more is judged at the end. */
+async function reported(
+  world: DeliveryWorld,
+  wanted: number,
+  page: Page,
+  calm: { now: boolean },
+): Promise<void> {
+  calm.now = true
+  const waiting = until(
+    `${wanted} losses are reported`,
+    async () => {
+      // Tries again at once what it would try later.
+      await page.evaluate(() => window.dispatchEvent(new Event('online')))
+      // It may be down still.
+      return lossOf(world).catch(() => 0)
+    },
+    (loss) => loss >= wanted,
+    SETTLE_MS,
+    1_000,
+  )
+  await waiting.catch((error: unknown) => console.error(error))
+  calm.now = false
 }
 
 /** Waits until everything that was in a queue is stored; all events in the order in which the edge received them. */
@@ -243,12 +314,15 @@ async function settled(
 async function judge(
   world: DeliveryWorld,
   clicks: readonly Click[],
+  provoked: readonly string[],
   events: readonly TrackedEvent[],
 ): Promise<Record<string, unknown>> {
   const stored = events.map((event) => event.item ?? '')
   const known = new Set(stored)
   const lost = clicks.filter(({ queued, item }) => queued && !known.has(item))
   const unqueued = clicks.filter(({ queued, item }) => !queued && !known.has(item))
+  /** A browser that is killed brings back what was in `localStorage` some time before, and with it what tabs had numbered. */
+  const forgotten = unqueued.filter(({ end }) => end === 'kill').length
   const newest = new Map<string, string>()
   const disorder = stored.filter((item) => {
     const life = item.split('-')[0] ?? ''
@@ -262,8 +336,6 @@ async function judge(
     const again = [...counts.values()].filter((count) => count > 1).length
     return { received, lost: clicks.length - received, duplicated: again }
   }
-  const missing = await world.counter('attune_events_missing_total')
-  const late = await world.counter('attune_events_late_total')
   const result = {
     bench: 'delivery',
     clicked: clicks.length,
@@ -274,13 +346,10 @@ async function judge(
     duplicated: stored.length - known.size,
     out_of_order: disorder.length,
     lost_before_queue: unqueued.length,
-    /** Of these, those whose tab told of something later: a number that is missing shows between two others. */
-    loss_detectable: unqueued.filter((click) =>
-      clicks
-        .slice(clicks.indexOf(click) + 1)
-        .some((later) => later.page === click.page && known.has(later.item)),
-    ).length,
-    loss_reported: missing === undefined ? null : missing - (late ?? 0),
+    /** Numbered and never queued, on purpose: the page stopped in between, or no storage took it. */
+    loss_provoked: provoked.length,
+    /** By the edge: missing less late. */
+    loss_reported: await lossOf(world),
     killed: world.killed,
     search_insights: rival('/insights'),
     posthog: rival('/posthog'),
@@ -290,6 +359,14 @@ async function judge(
     throw new Error(
       `expected nothing lost, doubled or out of order: ${JSON.stringify({ ...result, which: lost.slice(0, 10), disorder: disorder.slice(0, 10) })}`,
     )
+  const arrived = provoked.filter((item) => known.has(item))
+  if (arrived.length > 0)
+    throw new Error(
+      `expected clicks that were never queued not to be stored, received ${JSON.stringify(arrived)}`,
+    )
+  const expected = unqueued.length + provoked.length
+  if (result.loss_reported > expected || result.loss_reported < expected - forgotten)
+    throw new Error(`expected ${expected} clicks reported as missing: ${JSON.stringify(result)}`)
   if (unqueued.length > clicks.length / 1_000)
     throw new Error(
       `expected at most 1 click in 1,000 lost before the queue: ${JSON.stringify({ ...result, which: unqueued.slice(0, 10) })}`,

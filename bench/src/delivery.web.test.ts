@@ -11,6 +11,10 @@ test.skipIf(skipped)(
     const result = await run(['--clicks', '100'])
     expect(result).toMatchObject({ bench: 'delivery', lost: 0, duplicated: 0, out_of_order: 0 })
     expect(result['clicked']).toBeGreaterThanOrEqual(100)
+    expect(result['loss_provoked']).toBeGreaterThan(0)
+    expect(result['loss_reported']).toBe(
+      Number(result['loss_provoked']) + Number(result['lost_before_queue']),
+    )
     // All but the clicks whose tab ended in the same moment were seen in the queue.
     expect(result['queued']).toBeGreaterThan(60)
   },

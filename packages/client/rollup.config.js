@@ -24,7 +24,7 @@ function shortNames() {
     for (const [name] of source.matchAll(PRIVATE)) uses.set(name, (uses.get(name) ?? 0) + 1)
   }
   // In the order that gzip makes least of.
-  const letters = [...'ptPicYsorjTVl$dnueUOWkLmEq_NMFwBySvHKbZXIafxgCARDzhGQJ']
+  const letters = [...'tcfigFslnzyBwrREoevuGN_hJUKMmCSYxdHXVIbZQkAPTaLpDWj$Oq']
   const all = [...letters, ...letters.flatMap((one) => letters.map((two) => one + two))]
   const names = [...uses].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).map(([name]) => name)
   const short = new Map(names.map((name, at) => [name, all[at]]))

@@ -8,5 +8,5 @@ export const acknowledge = ({ _queue: queue }: Parts, batch: Batch, token?: unkn
   // With the batch: one that is sent again instead is not counted again.
   queue._done(batch, (known) => ({
     ...keepToken(known, token),
-    seen: advance(known.seen, batch.events),
+    seen: advance(known.seen, batch),
   }))

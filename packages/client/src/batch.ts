@@ -1,10 +1,12 @@
-import { MAX_BATCH_BYTES, MAX_EVENTS_PER_BATCH, type TrackedEvent } from '@attune/core'
+import { MAX_BATCH_BYTES, MAX_EVENTS_PER_BATCH, type EventsRequest, type TrackedEvent } from '@attune/core'
 
 /** Events that travel together. The id is fixed when the batch is formed: a retry of any kind repeats it. */
 export interface Batch {
   /** UUIDv7; later batches of one page sort later. */
   readonly id: string
   readonly events: readonly TrackedEvent[]
+  /** In place of events: last numbers of tabs that have ended before they brought them. */
+  readonly last?: NonNullable<EventsRequest['last']>
 }
 
 /** Those that begin with `prefix`, in order. */

@@ -375,7 +375,7 @@ describe.skipIf(executable === undefined)(`delivery in Chromium${skipped}`, () =
       page.evaluate(() => void window.open('/')),
     ])
     await copy.waitForFunction(() => !Array.isArray((window as { attune?: unknown }).attune))
-    expect(await copy.evaluate(() => sessionStorage['attune-public-key'])).toContain(',1]')
+    expect(await copy.evaluate(() => sessionStorage['attune-public-key'])).toContain('"seq":1}')
     await copy.evaluate(() => document.querySelectorAll('button')[1]?.click())
     // The first one has heard of it.
     await expect.poll(() => page.evaluate(() => sessionStorage['attune-public-key'])).toBeUndefined()

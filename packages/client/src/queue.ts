@@ -1,14 +1,16 @@
 import type { TrackedEvent } from '@attune/core'
-import { batchesOf, firstBatch, startingWith, telling, type Batch } from './batch.ts'
+import { batchesOf, firstBatch, telling, type Batch } from './batch.ts'
 import type { Report } from './error.ts'
 import type { recover as takeOver } from './recover.ts'
+import { advance } from './sequence.ts'
 import type { FactKeeper, Facts } from './store/facts.ts'
 import type { Kept } from './store/kept.ts'
 import type { Pair } from './store/key-value.ts'
-import { MAX_MARKS } from './store/spill.ts'
 
 /** Most events that wait; beyond it the oldest are given up. 5,000 are about 1 MB. */
 const MAX_QUEUED_EVENTS = 5_000
+/** The store is tidied up when it has more: each page leaves a mark there. */
+const MANY_KEYS = 200
 /** Newest events kept when sent; the newest 50 of them go into `recent`. */
 const MAX_REMEMBERED_EVENTS = 200
 
@@ -70,21 +72,19 @@ export function createQueue(
         facts._note(all)
         batch = undefined
         // Not before: what a page wrote there in its last moment takes a while to be seen by others.
-        const others = kept._others()
+        const others = kept._others(all.size > MANY_KEYS)
         missing = others[0] && !recover
         if (missing) return []
-        const pairs: Pair[] = startingWith('w:', all.keys())
-          .slice(0, -MAX_MARKS)
-          .map((key) => [key])
-        tidy = recover?.(others, all, pairs, now())
+        const pairs: Pair[] = []
+        tidy = recover?.(others, all, pairs, now(), makeId, advance)
         surplus = 0
         let room = MAX_QUEUED_EVENTS
-        for (const { id, events } of batchesOf(all).reverse()) {
-          room -= events.length
+        for (const one of batchesOf(all).reverse()) {
+          room -= one.events.length
           if (room < 0) {
-            surplus += events.length
-            pairs.push([`b:${id}`])
-          } else batch = { id, events }
+            surplus += one.events.length
+            pairs.push([`b:${one.id}`])
+          } else batch = one
         }
         if (own && own.id === batch?.id) own = undefined
         return pairs

@@ -118,13 +118,14 @@ export function createSender(parts: Parts, lock: Lock, keepLock: unknown, tell: 
   /** Puts the request on its way before it returns. */
   function post(batch: Batch, handle: string, keepalive: boolean | 'later'): Promise<Answer> {
     sentAt = elapsed()
-    const { id, events } = batch
+    const { id, events, last } = batch
     const { session, seen } = facts._known
     const body: Loose<EventsRequest> = {
       batch: id,
       visitor: handle,
       session,
-      after: numbersBefore(seen, events),
+      after: numbersBefore(seen, batch),
+      last,
       events,
     }
     return parts._post('events', body, keepalive)
@@ -267,7 +268,8 @@ export function createSender(parts: Parts, lock: Lock, keepLock: unknown, tell: 
       const handle = release && clean > 1 && !flight && allowed() && facts._known.visitor
       const batch = handle && queue._take()
       // One that goes for good does not live to be answered: what it sent is sent again by the next, with the same id.
-      if (batch && handle) void (forGood ? post(batch, handle, 'later') : deliver(batch, handle, true))
+      if (batch)
+        void (forGood ? post(batch, handle as string, 'later') : deliver(batch, handle as string, true))
       if (due < Infinity) {
         nudge()
         due = elapsed()

@@ -52,14 +52,14 @@ test('where sessionStorage is refused or holds nonsense, each page counts for it
 test('of 201 tabs the one not heard of longest is given up, and is not counted again from 0', () => {
   const event = (tab: string, seq: number) => ({ id: '', kind: 'click', at: 0, tab, seq }) as const
   let seen: Seen = {}
-  for (let tab = 0; tab <= 200; tab++) seen = advance(seen, [event(`tab-${tab}`, 7)])
+  for (let tab = 0; tab <= 200; tab++) seen = advance(seen, { events: [event(`tab-${tab}`, 7)] })
   expect(Object.keys(seen)).toHaveLength(200)
-  expect(numbersBefore(seen, [event('tab-0', 8)])).toEqual({})
-  expect(countMissing([event('tab-0', 8)], numbersBefore(seen, [event('tab-0', 8)]))).toEqual({
+  expect(numbersBefore(seen, { events: [event('tab-0', 8)] })).toEqual({})
+  expect(countMissing([event('tab-0', 8)], numbersBefore(seen, { events: [event('tab-0', 8)] }))).toEqual({
     missing: 0,
     late: 0,
   })
-  expect(numbersBefore(seen, [event('tab-1', 8)])).toEqual({ 'tab-1': 7 })
+  expect(numbersBefore(seen, { events: [event('tab-1', 8)] })).toEqual({ 'tab-1': 7 })
 })
 
 /** What happens to an event: it is lost, or waits until the so-many-th batch is formed. */
@@ -100,7 +100,7 @@ test('whatever is lost, held up, sent again or mixed between tabs: the edge, tol
           const events = waiting.splice(0, size).map((each) => each.event)
           // The answer may be lost: the batch is sent again, by this page or the next, as nothing overtakes it.
           for (let again = sends[batch] ?? 1; again > 0; again--) {
-            const after = numbersBefore(seen, events)
+            const after = numbersBefore(seen, { events })
             // 409: stored before, not counted again.
             if (stored.has(batch)) continue
             stored.add(batch)
@@ -108,7 +108,7 @@ test('whatever is lost, held up, sent again or mixed between tabs: the edge, tol
             missing += counted.missing
             late += counted.late
           }
-          seen = advance(seen, events)
+          seen = advance(seen, { events })
         }
         expect(missing - late).toBe(lost)
         if (made.every((one) => one.fate === 'lost' || one.fate === 0)) expect(late).toBe(0)

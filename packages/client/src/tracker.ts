@@ -128,14 +128,10 @@ export function assembleTracker({
   let stamp = 0
   const makeId = (): string => uuidv7((stamp = Math.max(now(), stamp + 1)), random)
 
-  const kept = createKept(
-    async () => chosen ?? (page && openIdbStore(name)),
-    report,
-    allowed,
-    page && createSpill(name, makeId(), now),
-  )
+  const spill = page && createSpill(name, makeId(), now)
+  const kept = createKept(async () => chosen ?? (page && openIdbStore(name)), report, allowed, spill)
 
-  const sequence = createSequence(name, () => makeId().slice(-12), allowed)
+  const sequence = createSequence(name, () => makeId().slice(-12), allowed, spill?._number)
   const facts = createFactKeeper(kept)
   const parts: Parts = {
     ...signals,

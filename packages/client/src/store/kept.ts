@@ -9,7 +9,7 @@ export interface Kept {
   /** As the database's own. Never rejects. */
   _update(change: (all: Map<string, unknown>) => readonly Pair[]): Promise<void>
   /** Where other pages have left something in `localStorage`. */
-  _others(): readonly string[]
+  _others(idle: boolean): readonly string[]
   _close(): void
 }
 
@@ -88,7 +88,7 @@ export function createKept(
       }
       mirror()
     },
-    _others: () => (allowed() && spill?._others()) || [],
+    _others: (idle) => (allowed() && spill?._others(idle)) || [],
     _close: () => database?.close(),
   }
 }

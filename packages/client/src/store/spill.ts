@@ -1,3 +1,4 @@
+import type { Numbered } from '../sequence.ts'
 import { startingWith, telling, type Batch } from '../batch.ts'
 import { attempt } from './attempt.ts'
 import type { Pair } from './key-value.ts'
@@ -14,17 +15,19 @@ const MAX_SPILLED = 100
 export interface Spill {
   /** All that the database has not confirmed. */
   _keep(pairs: Iterable<Pair>): void
-  /** Keys of pages that have something there, this one aside. */
-  _others(): string[]
+  /** Keys of pages that have something there, this one aside, and of tabs that have a mark; of idle marks, too, when they are many. */
+  _others(idle: boolean): string[]
+  /**
+   * Marks a tab's newest number until its event is here or in the database: the tab may end before. Then the mark is idle, begins
+   * with 0 and stays: a storage that is full takes what is as long as what it replaces.
+   */
+  _number(number: Numbered): void
   /**
    * Key for the id up to which this page has written, to be put in the same transaction. A browser that is killed may bring
    * back what was in `localStorage` a minute before, when all of it had been stored long since.
    */
   readonly _mark: string
 }
-
-/** Pages whose marks are kept. */
-export const MAX_MARKS = 100
 
 const keysOf = (prefix: string): string[] =>
   attempt(() => startingWith(`${prefix}:`, Object.keys(localStorage))) ?? []
@@ -36,20 +39,26 @@ export function clearSpill(prefix: string): void {
 
 export function createSpill(prefix: string, page: string, now: () => number): Spill {
   const own = `${prefix}:${page}`
+  let marked = ''
   return {
     _keep: (pairs) =>
       attempt(() => {
         const spilled = [...pairs]
           .flatMap(([, value]) => {
-            const { id, events = [] } = (value ?? {}) as Partial<Batch>
-            const told = telling(events)
-            return told[0] ? [{ id, events: told }] : []
+            const batch = value as Batch | undefined
+            const told = telling(batch?.events ?? [])
+            return told[0] ? [{ ...batch, events: told }] : []
           })
           .slice(-MAX_SPILLED)
         if (spilled[0]) localStorage[own] = JSON.stringify([now(), spilled])
         else delete localStorage[own]
+        // Last, as it throws when there is no mark.
+        localStorage[marked] = localStorage[marked].replace('[', 0)
       }),
-    _others: () => keysOf(prefix).filter((key) => key !== own),
+    _others: (idle) => keysOf(prefix).filter((key) => key !== own && (idle || localStorage[key] > '[')),
+    _number({ tab, seq }) {
+      localStorage[(marked = `${prefix}:${tab}`)] = JSON.stringify([now(), 1e9 + seq])
+    },
     _mark: `w:${page}`,
   }
 }
