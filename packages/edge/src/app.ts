@@ -48,8 +48,8 @@ export interface AppEnv {
     readonly log: Log
     readonly trace: RequestTrace
     readonly site: Site
-    /** Where a caller has to wait for a turn: does so. To be called when the body has been read. */
-    readonly bodyIsThere?: () => Promise<void>
+    /** Where callers wait their turn: somebody else's, while a body takes long. */
+    readonly whileReading?: <T>(reading: Promise<T>) => Promise<T>
   }
 }
 

@@ -37,12 +37,11 @@ export async function readBytes(
   })
   try {
     // The host holds a body to the length it announced, so what is short enough is taken at once.
-    const bytes =
+    const reading =
       stream === undefined
-        ? new Uint8Array(await Promise.race([c.req.raw.arrayBuffer(), late]))
-        : await readStream(stream, limit, announced, late)
-    await c.var.bodyIsThere?.()
-    return bytes
+        ? Promise.race([c.req.raw.arrayBuffer(), late]).then((bytes) => new Uint8Array(bytes))
+        : readStream(stream, limit, announced, late)
+    return await (c.var.whileReading?.(reading) ?? reading)
   } finally {
     clearTimeout(timer)
   }

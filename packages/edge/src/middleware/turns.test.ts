@@ -6,7 +6,7 @@ import { readBytes } from './body.ts'
 import { takeTurns } from './turns.ts'
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
 })
 
 afterEach(() => {
@@ -72,7 +72,7 @@ test.each([
   expect(begun).toHaveLength(11)
 })
 
-test('bodies that come slowly hold no turn', async () => {
+test('bodies that come slowly hold no turn for longer than 20 ms, and wait for one when they are there', async () => {
   const { ask, begun } = edge(true)
   const slow: ReadableStreamDefaultController[] = []
   const answers = Array.from({ length: 6 }, () =>
@@ -80,11 +80,18 @@ test('bodies that come slowly hold no turn', async () => {
   )
   await pass(0)
   expect(begun).toEqual([])
-  answers.push(ask('a', 1, whole()))
-  await pass(0)
+  answers.push(ask('a', 100, whole()))
+  await pass(15)
+  expect(begun).toEqual([])
+  await pass(10)
+  await pass(25)
   expect(begun).toEqual(['a'])
   for (const body of slow) body.close()
+  await pass(0)
+  expect(begun).toHaveLength(4)
+  await pass(0)
   for (let n = 0; n < 4; n++) await pass(10)
+  await pass(100)
   await Promise.all(answers)
   expect(begun).toHaveLength(7)
 })

@@ -4,6 +4,8 @@ import type { AppDeps, AppEnv } from '../app.ts'
 /** So many requests of one address are worked on at a time. */
 const TURNS = 4
 const STEP_MS = 5
+/** A body that takes longer comes over a slow line, and its request gives its turn back meanwhile. */
+const BODY_MS = 20
 /** A request that ended without saying so, as one whose caller went away may in workerd, holds a turn for so long at most. */
 const LOST_MS = 2_000
 /** A store that has become slow must not keep those waiting who share an address. */
@@ -15,8 +17,8 @@ const MAX_ADDRESSES = 10_000
  * Works on few of an address's requests at a time; the others wait their turn, at most a quarter of a second. A limit lets
  * a burst through at once, and each step of everybody else's next request would queue behind all of it.
  *
- * The turn begins when the body is there (`readBytes` asks for it): a slow line holds up nobody. Where addresses are not
- * limited, nobody waits.
+ * They wait before their bodies are read: 50 that are read side by side are themselves what others queue behind. Where
+ * addresses are not limited, nobody waits.
  */
 export function takeTurns({
   config,
@@ -41,10 +43,18 @@ export function takeTurns({
       giveBack = () => {
         taken.delete(turn)
         if (taken.size === 0 && underWay.get(address) === taken) underWay.delete(address)
+        giveBack = undefined
       }
     }
-    if (c.req.method === 'GET') await take()
-    else c.set('bodyIsThere', take)
+    await take()
+    c.set('whileReading', async (reading) => {
+      const timer = setTimeout(() => giveBack?.(), BODY_MS)
+      const bytes = await reading.finally(() => {
+        clearTimeout(timer)
+      })
+      if (giveBack === undefined) await take()
+      return bytes
+    })
     try {
       await next()
     } finally {
