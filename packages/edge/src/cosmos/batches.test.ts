@@ -167,8 +167,27 @@ test('409 means stored before: no error, the token of the answer', async () => {
   const { batches, calls } = scripted([
     { status: 409, headers: { 'x-ms-session-token': '0:-1#12', 'x-ms-request-charge': '1.2' }, body: {} },
   ])
-  expect(await batches.create(batch)).toEqual({ session: '0:-1#12', duplicate: true, ru: 1.2 })
+  expect(await batches.create(batch)).toEqual({ session: '0:-1#12', duplicate: true, isNew: false, ru: 1.2 })
   expect(calls).toHaveLength(1)
+})
+
+test('a write whose answer was lost is new when the next try finds it there, and only then', async () => {
+  const conflict: Reply = { status: 409, headers: { 'x-ms-session-token': '0:-1#12' }, body: {} }
+  const { batches } = scripted([new Error('the store is killed as it answers'), conflict, conflict])
+  await expect(batches.create(batch)).rejects.toMatchObject({ code: 'COSMOS_UNAVAILABLE' })
+  expect(await batches.create(batch)).toMatchObject({ duplicate: true, isNew: true })
+  expect(await batches.create(batch)).toMatchObject({ duplicate: true, isNew: false })
+})
+
+test('a write that was refused is counted once, when it succeeds', async () => {
+  const { batches } = scripted([
+    { status: 429, body: {} },
+    { status: 201, headers: { 'x-ms-session-token': '0:-1#12' } },
+    { status: 409, headers: { 'x-ms-session-token': '0:-1#12' }, body: {} },
+  ])
+  await expect(batches.create(batch)).rejects.toMatchObject({ code: 'COSMOS_THROTTLED' })
+  expect(await batches.create(batch)).toMatchObject({ duplicate: false, isNew: true })
+  expect(await batches.create(batch)).toMatchObject({ duplicate: true, isNew: false })
 })
 
 test('409 without a token: one read of the document brings it', async () => {

@@ -16,6 +16,8 @@ export interface StoredBatch {
   readonly session: string
   /** It was there before; nothing was written. */
   readonly duplicate: boolean
+  /** Not counted yet: written now, or by a try of this process whose answer was lost. */
+  readonly isNew: boolean
   readonly ru: number
 }
 
@@ -35,6 +37,8 @@ export interface StoredHistory {
 
 /** Newest batches a rank looks at; the encoder takes 16 steps. */
 export const HISTORY_BATCHES = 16
+/** Ids remembered of writes that may have happened; beyond it the one that came first is forgotten. */
+const MAX_UNANSWERED = 1_000
 const WRITE_TIMEOUT_MS = 3_000
 const READ_TIMEOUT_MS = 1_500
 const HISTORY_QUERY: string = JSON.stringify({
@@ -47,6 +51,8 @@ export class Batches {
   readonly #fetch: CosmosFetch
   readonly #regions: Regions
   readonly #link: string
+  /** Batches that were sent to the store, which did not say what became of them. */
+  readonly #unanswered = new Set<string>()
 
   constructor(config: CosmosConfig, regions: Regions, cosmosFetch: CosmosFetch) {
     this.#fetch = cosmosFetch
@@ -75,15 +81,22 @@ export class Batches {
         body,
         timeoutMs: WRITE_TIMEOUT_MS,
       })
-      return { session: required(answer.session), duplicate: false, ru: answer.ru }
+      this.#unanswered.delete(batch.id)
+      return { session: required(answer.session), duplicate: false, isNew: true, ru: answer.ru }
     } catch (error) {
       if (error instanceof CosmosError && error.code === 'COSMOS_CONFLICT') {
-        if (error.session !== undefined) return { session: error.session, duplicate: true, ru: error.ru }
         // Cosmos sends a token with 409; where something in between took it off, a read of the document has one.
-        const read = await this.#read(batch)
-        return { session: required(read.session), duplicate: true, ru: error.ru + read.ru }
+        const read = error.session === undefined ? await this.#read(batch) : undefined
+        const session = error.session ?? required(read?.session)
+        const isNew = this.#unanswered.delete(batch.id)
+        return { session, duplicate: true, isNew, ru: error.ru + (read?.ru ?? 0) }
       }
-      if (isTransient(error) && error.code !== 'COSMOS_THROTTLED') this.#regions.suspect()
+      if (isTransient(error) && error.code !== 'COSMOS_THROTTLED') {
+        this.#regions.suspect()
+        this.#unanswered.add(batch.id)
+        if (this.#unanswered.size > MAX_UNANSWERED)
+          this.#unanswered.delete(this.#unanswered.values().next().value ?? '')
+      }
       throw error
     }
   }

@@ -82,10 +82,10 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
   trace.enter('serialise')
   trace.note({ 'attune.ru': stored.ru, 'attune.duplicate': stored.duplicate })
   // Only what says something about taste changes a model.
-  if (document.at > 0 && !stored.duplicate) deps.freshness.stored(stored.session, now)
+  if (document.at > 0 && stored.isNew) deps.freshness.stored(stored.session, now)
   const { serving } = deps.models
   deps.freshness.serves(serving?.through ?? null, deps.models.changedAt)
-  if (!stored.duplicate) deps.activity.stored(parsed.events, deps.freshness.lagMs(now))
+  if (stored.isNew) deps.activity.stored(parsed.events, deps.freshness.lagMs(now))
   deps.activity.share((work) => {
     c.executionCtx.waitUntil(work)
   })
@@ -93,10 +93,10 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
   deps.metrics.count('attune_cosmos_request_units_total', { operation: 'create' }, stored.ru)
   deps.metrics.count(
     'attune_events_total',
-    { outcome: stored.duplicate ? 'duplicate' : 'stored' },
+    { outcome: stored.isNew ? 'stored' : 'duplicate' },
     parsed.events.length,
   )
-  if (!stored.duplicate) {
+  if (stored.isNew) {
     const { missing, late } = countMissing(events, field(body, 'after'), last)
     deps.metrics.count('attune_events_missing_total', {}, missing)
     deps.metrics.count('attune_events_late_total', {}, late)
