@@ -103,9 +103,12 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
       const index = Math.floor(random() * TABS)
       const tab = tabs[index] as Tab
       if (++steps % LOSE_EVERY === 0) {
+        const full = steps % (2 * LOSE_EVERY) === 0
+        // A tab that has told of nothing has no mark yet, and a full storage has no room for its first.
+        if (full && tab.clicks === 0) await click(tab, 'stay', true)
         const item = itemOf(tab)
         provoked.push(item)
-        await lose(tab.page, item, steps % (2 * LOSE_EVERY) === 0)
+        await lose(tab.page, item, full)
         tabs[index] = await open()
         continue
       }
