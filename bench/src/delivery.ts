@@ -109,14 +109,14 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
         const item = itemOf(tab)
         provoked.push(item)
         await lose(tab.page, item, full)
-        tabs[index] = await open()
+        const next = (tabs[index] = await open())
+        // A server that is killed as it counts takes the count with it, and a browser what its tabs put down in the last seconds.
+        await reported(world, provoked.length, next.page, calm)
         continue
       }
       const luck = random()
       const [end] = ENDS.find(([, limit]) => luck < limit) ?? ENDS[0]
       ends.set(end, (ends.get(end) ?? 0) + 1)
-      // With all of a browser goes what its tabs have put down in the last seconds, and nobody hears of it.
-      if (end === 'kill') await reported(world, provoked.length, tab.page, calm)
       for (let burst = Math.floor(random() * 8); burst > 0; burst--) await click(tab, end, true)
       // Half of the ends come in the moment the click's handler has returned, with no look at the queue.
       await click(tab, end, end === 'stay' || random() < 0.5)
