@@ -104,8 +104,9 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
       const tab = tabs[index] as Tab
       if (++steps % LOSE_EVERY === 0) {
         const full = steps % (2 * LOSE_EVERY) === 0
-        // A tab that has told of nothing has no mark yet, and a full storage has no room for its first.
-        if (full && tab.clicks === 0) await click(tab, 'stay', true)
+        // A tab that has told of nothing is not among the 200 a visitor's page remembers, nor has it a mark, for which a full
+        // storage has no room: decision 24.
+        if (tab.clicks === 0) await click(tab, 'stay', true)
         const item = itemOf(tab)
         provoked.push(item)
         await lose(tab.page, item, full)
