@@ -271,7 +271,6 @@ function watched(settings: Record<string, string>, asked: Set<string>): Record<s
   })
 }
 
-/** Settings that an entry reads by itself: `process.env['NAME']`. */
 const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
 const SECRETS: Readonly<Record<string, string>> = {
   ATTUNE_PUSH_KEYS: 'p'.repeat(32),
