@@ -156,11 +156,11 @@ test('an edge whose store was emptied, and one that serves a newer epoch, end on
     start: 'now',
   })
   cleanup.push(() => again.close())
-  // Where the first read finds the feed is kept by a delta of the epoch, or by the epoch itself where that came after it.
+  // "now" is where the first read finds the feed. A delta of the fresh epoch keeps it, or the epoch itself where that came after.
   await until(
-    'the fresh epoch',
-    () => serving(one, 0),
-    (state) => (state?.epoch ?? 0) > 1,
+    'the fresh epoch, and the place to start from',
+    async () => ({ state: await serving(one, 0), places: again.model.places('events').places }),
+    ({ state, places }) => (state?.epoch ?? 0) > 1 && places.length > 0,
   )
   const later = await visitor.click(url, 'item-2', Date.now())
   const states = await Promise.all([covered(one, 0, later.session), covered(one, 1, later.session)])
