@@ -40,10 +40,11 @@ export function forkEmptyNode(): Promise<ServerProcess> {
   return forkJob({ empty: true })
 }
 
-/** The same in workerd. */
-export async function startEmptyWorkerd(): Promise<Omit<ServerProcess, 'pid'>> {
+/** The same in workerd; `direct`: without Miniflare's own Worker in front, as the edge it is held against. */
+export async function startEmptyWorkerd(direct: boolean): Promise<Omit<ServerProcess, 'pid'>> {
   const miniflare = new Miniflare({
     cf: false,
+    ...(direct && { unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }] }),
     compatibilityDate: '2026-07-01',
     modules: true,
     script: `export default { async fetch(request) {
@@ -51,7 +52,8 @@ export async function startEmptyWorkerd(): Promise<Omit<ServerProcess, 'pid'>> {
       return new Response('{}', { headers: { 'content-type': 'application/json' } })
     } }`,
   })
-  const { origin } = await miniflare.ready
+  const ready = await miniflare.ready
+  const { origin } = direct ? await miniflare.unsafeGetDirectURL() : ready
   return { url: origin, close: () => miniflare.dispose() }
 }
 

@@ -14,7 +14,8 @@ const LIMIT = { perSecond: 50, burst: 200 }
 const HONEST_VISITORS = 10
 
 /**
- * `npm run bench -- abuse [--host node|workerd] [--burst 10000] [--rate N] [--seconds 10] [--rounds 2]`: strangers try what
+ * `npm run bench -- abuse [--host node|workerd] [--burst 10000] [--rate N] [--seconds 10] [--rounds 2]
+ * [--through-miniflare]`: strangers try what
  * strangers try, one address sends burst after burst (with `--rate`: N requests a second that wait for no answer), bodies
  * drip; each is refused with its code. Honest visitors go on meanwhile, and their 99th percentile, from the first attack to
  * the end of the last, is held against that of quiet times, which take turns with them.
@@ -31,6 +32,7 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
       rate: { type: 'string' },
       seconds: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '2' },
+      'through-miniflare': { type: 'boolean', default: false },
     },
   })
   const { host } = values
@@ -43,9 +45,11 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
     trustProxy: true,
     adminKey: 'admin_key_of_the_abuse_bench',
     limits: { address: LIMIT },
+    // Nobody deploys Miniflare's own Worker, whose cost for a request is that of a refusal once more.
+    direct: !values['through-miniflare'],
   }
   const edge: ServerProcess = host === 'node' ? await forkNodeEdge(options) : await startWorkerdEdge(options)
-  const unrelated = host === 'node' ? await forkEmptyNode() : await startEmptyWorkerd()
+  const unrelated = host === 'node' ? await forkEmptyNode() : await startEmptyWorkerd(options.direct)
   const attacker = await forkAttacker()
   const agent = new Agent({ keepAlive: true, maxSockets: HONEST_VISITORS })
   const post = poster(agent)

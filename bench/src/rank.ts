@@ -57,7 +57,9 @@ export async function run(args: string[]): Promise<Record<string, unknown>> {
   const house = await startHouse(0, startWorkerdEdge, forkCosmos)
   const poster = new JsonPoster(CONCURRENCY)
   const start = (): Promise<ServerProcess> =>
-    host === 'node' ? forkNodeEdge(house.edgeOptions(0)) : startWorkerdEdge(house.edgeOptions(0))
+    host === 'node'
+      ? forkNodeEdge(house.edgeOptions(0))
+      : startWorkerdEdge({ ...house.edgeOptions(0), direct: true })
   try {
     const model = randomModel(items, 7, NEIGHBOURS)
     console.error(`artifact of ${items} items`)
@@ -231,7 +233,7 @@ async function load(
 /** CPU of a server on this host that only reads JSON and answers. */
 async function measureEmpty(host: 'node' | 'workerd', count: number): Promise<number> {
   const known = new Set(await workerds())
-  const server = host === 'node' ? await forkEmptyNode() : await startEmptyWorkerd()
+  const server = host === 'node' ? await forkEmptyNode() : await startEmptyWorkerd(true)
   const poster = new JsonPoster(CONCURRENCY)
   try {
     const started = (await workerds()).find((one) => !known.has(one))

@@ -18,6 +18,15 @@ export const COMPATIBILITY_DATE = '2026-07-01'
 /** `small` is the build without ONNX Runtime. */
 export type WorkerBuild = 'full' | 'small'
 
+export interface WorkerdOptions extends EdgeOptions {
+  /**
+   * Connections reach the Worker itself. Otherwise Miniflare's own Worker stands in between, in the same process: it sets
+   * `cf-connecting-ip` and compresses as Cloudflare's network does, and with two requests, three responses and all their
+   * headers made for each one that passes it costs more than a refusal by ours, and its garbage stops ours, too.
+   */
+  readonly direct?: boolean
+}
+
 const bundled = new Map<WorkerBuild, Promise<WorkerBundle>>()
 let starting: Promise<unknown> = Promise.resolve()
 
@@ -27,7 +36,7 @@ let starting: Promise<unknown> = Promise.resolve()
  *
  * @throws when the port is taken, or workerd cannot start
  */
-export function startWorkerdEdge(options: EdgeOptions, build: WorkerBuild = 'full'): Promise<RunningEdge> {
+export function startWorkerdEdge(options: WorkerdOptions, build: WorkerBuild = 'full'): Promise<RunningEdge> {
   // One at a time, so that the new child process is the one just started.
   const started = starting.catch(() => undefined).then(() => start(options, build))
   starting = started
@@ -40,14 +49,15 @@ function bundleOf(build: WorkerBuild): Promise<WorkerBundle> {
   return known
 }
 
-async function start(options: EdgeOptions, build: WorkerBuild): Promise<RunningEdge> {
+async function start(options: WorkerdOptions, build: WorkerBuild): Promise<RunningEdge> {
   const { script, modules } = await bundleOf(build)
-  const { persist } = options
+  const { persist, port = 0, direct = false } = options
   if (persist !== undefined) await mkdir(persist, { recursive: true })
   const before = new Set(await children('workerd'))
   const miniflare = new Miniflare({
     host: '127.0.0.1',
-    port: options.port ?? 0,
+    port: direct ? 0 : port,
+    ...(direct && { unsafeDirectSockets: [{ host: '127.0.0.1', port }] }),
     log: new Log(LogLevel.ERROR),
     cf: false,
     compatibilityDate: COMPATIBILITY_DATE,
@@ -68,7 +78,8 @@ async function start(options: EdgeOptions, build: WorkerBuild): Promise<RunningE
     }),
   })
   try {
-    const url = (await miniflare.ready).origin
+    const ready = await miniflare.ready
+    const url = (direct ? await miniflare.unsafeGetDirectURL() : ready).origin
     const pid = (await children('workerd')).find((child) => !before.has(child)) ?? 0
     return { url, pid, close: () => miniflare.dispose() }
   } catch (error) {
