@@ -18,11 +18,13 @@ afterEach(async () => {
   for (const action of cleanup.splice(0).reverse()) await action()
 })
 
-async function epochOf(epoch: number, by: Signer = signer): Promise<SignedEpoch> {
+const CREATED = '2026-01-01T00:00:00.000Z'
+
+async function epochOf(epoch: number, by: Signer = signer, created = CREATED): Promise<SignedEpoch> {
   const { manifest, files } = await buildArtifact(model, {
     epoch,
     parent: null,
-    created: '2026-01-01T00:00:00.000Z',
+    created,
     trainer: 'test/1',
     makeScanner: nodeScanner,
     random: seededRandom(epoch),
@@ -65,8 +67,9 @@ async function edge(): Promise<StagedEdge> {
 /** A source whose renewals make the next epoch. */
 async function source(
   epoch = 1,
+  created?: string,
 ): Promise<ReleaseSource & { renewed: number[]; add(delta: number): Promise<void> }> {
-  let release = new Release(await epochOf(epoch), 0)
+  let release = new Release(await epochOf(epoch, signer, created), 0)
   const renewed: number[] = []
   return {
     get release() {
@@ -155,6 +158,26 @@ test('an edge further on than the release, as after a lost folder, makes it a fr
   await reaches(target, 8, 0)
   expect(from.renewed).toEqual([7])
 })
+
+test.each([0, 1, 2, 3])(
+  'an edge with two deltas of another model’s epoch of the same number is sent none of our %i, but a fresh epoch',
+  async (deltas) => {
+    const target = await edge()
+    const lost = await source(1, '2025-12-31T00:00:00.000Z')
+    await lost.add(1)
+    await lost.add(2)
+    follow(target, lost)
+    await reaches(target, 1, 2)
+    await cleanup.pop()?.()
+    const before = target.log.length
+    const from = await source(1)
+    for (let delta = 1; delta <= deltas; delta++) await from.add(delta)
+    follow(target, from)
+    await reaches(target, 2, 0)
+    expect(from.renewed).toEqual([1])
+    expect(target.log.slice(before).filter((line) => line.includes('/deltas/'))).toEqual([])
+  },
+)
 
 test('an edge that lags behind what is kept in memory gets a fresh epoch', async () => {
   const target = await edge()

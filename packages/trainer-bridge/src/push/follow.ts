@@ -48,6 +48,8 @@ export class EdgeFollower {
   readonly #client: EdgeClient
   readonly #uploaded = new Set<string>()
   #acknowledged: Acknowledged | undefined
+  /** When the epoch was made that the edge was last found with; undefined: it has acknowledged one of ours since. */
+  #created: string | undefined
   #failures = 0
   #wake: (() => void) | undefined
   #status: EdgeStatus
@@ -92,7 +94,8 @@ export class EdgeFollower {
       this.#acknowledge(await pushEpoch(this.#client, release.epoch, this.#uploaded, signal))
       return
     }
-    const missing = serving.epoch === release.number ? release.after(serving.delta) : undefined
+    const isOurs = serving.epoch === release.number && !this.#isOfAnother(release)
+    const missing = isOurs ? release.after(serving.delta) : undefined
     if (missing === undefined) return source.renew(serving.epoch)
     for (const { delta, body } of missing) {
       if (source.release !== release || (await source.ready?.()) === false) return
@@ -105,11 +108,18 @@ export class EdgeFollower {
     const { serving } = await this.#client.models(this.#options.signal)
     if (serving === null) return undefined
     this.#acknowledge(serving)
+    this.#created = serving.created
     return serving
+  }
+
+  /** A bridge whose folder was lost begins at epoch 1 again: the edge's epoch 1 then is another model, whatever its delta. */
+  #isOfAnother({ epoch: { manifest } }: Release): boolean {
+    return this.#created !== undefined && this.#created !== manifest.created
   }
 
   #acknowledge({ epoch, delta, through }: Acknowledged): void {
     this.#acknowledged = { epoch, delta, through }
+    this.#created = undefined
     const { release } = this.#options.source
     const current = epoch === release.number && delta === release.delta
     this.#report({ url: this.#client.url, state: current ? 'current' : 'behind', epoch, delta, through })
