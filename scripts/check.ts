@@ -1,9 +1,10 @@
 // `npm run check`: the fast, offline inner loop: format, lint, types, unit tests, API snapshot, docs.
+import { availableParallelism } from 'node:os'
 import { checkApi } from './api-snapshot.ts'
 import { checkDocs } from './check-docs.ts'
 import { step, type StepResult } from './run.ts'
 
-/** Everything that needs no browser, no workerd and no network. */
+/** What needs no browser, no workerd, no Cosmos, no network and no minutes; `npm test` has the rest (`*.slow.test.ts` and others). */
 export async function check({ unit }: { unit: boolean }): Promise<StepResult[]> {
   const results = [
     await step('format', ['prettier', '--check', '--log-level=warn', '.'], { quiet: true }),
@@ -15,7 +16,11 @@ export async function check({ unit }: { unit: boolean }): Promise<StepResult[]> 
       '--exclude',
       `**/*.${kind}.test.ts`,
     ])
-    results.push(await step('unit', ['vitest', 'run', '--reporter=dot', ...excluded], { quiet: true }))
+    // All cores: without browsers nothing here depends on being quick.
+    const workers = `--maxWorkers=${availableParallelism()}`
+    results.push(
+      await step('unit', ['vitest', 'run', '--reporter=dot', workers, ...excluded], { quiet: true }),
+    )
   }
   return [...results, await checkApi(), await checkDocs()]
 }
