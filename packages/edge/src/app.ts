@@ -16,7 +16,7 @@ import { holdBack } from './middleware/hold-back.ts'
 import { adminKey, pushKey, secretKey, siteKey } from './middleware/keys.ts'
 import { measure } from './middleware/measure.ts'
 import { onError, onNotFound } from './middleware/problem.ts'
-import { limitKeyAndAddress, type RateLimiter } from './middleware/rate-limit.ts'
+import { limitKeyAndAddress, type RateLimiter, type Standing } from './middleware/rate-limit.ts'
 import { takeTurns } from './middleware/turns.ts'
 import { deprecation } from './middleware/versions.ts'
 import { requestId } from './middleware/request-id.ts'
@@ -48,6 +48,8 @@ export interface AppEnv {
     readonly log: Log
     readonly trace: RequestTrace
     readonly site: Site
+    /** The emptiest bucket the request was taken out of. */
+    readonly standing?: Standing
     /** Where callers wait their turn: somebody else's, while a body takes long. */
     readonly whileReading?: <T>(reading: Promise<T>) => Promise<T>
   }

@@ -4,10 +4,11 @@ import {
   EVENTS_CONTAINER,
   parseSessionToken,
   type BatchDocument,
+  type RankResponse,
   type TrackedEvent,
 } from '@attune/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { PUSH_KEY, SITE, type Api } from './testing/api.ts'
+import { PUSH_KEY, SITE, type Answer, type Api, type OrProblem } from './testing/api.ts'
 import { createWorld, type StartEdge, type World } from './testing/worlds.ts'
 
 const event = (change: Partial<TrackedEvent> = {}): TrackedEvent => ({
@@ -492,7 +493,7 @@ export function describeEdge(start: StartEdge): void {
 
   test('the 61st request of a visitor is 429 with Retry-After and RateLimit headers; others are served', async () => {
     const visitor = await api.visitor()
-    const answers = []
+    const answers: Answer<OrProblem<RankResponse>>[] = []
     for (let first = 0; first < 70; first += 10) {
       answers.push(
         ...(await Promise.all(
@@ -500,13 +501,19 @@ export function describeEdge(start: StartEdge): void {
         )),
       )
     }
+    const standing = (answer: (typeof answers)[number] | undefined): (number | undefined)[] =>
+      ['limit', 'remaining', 'reset'].map((name) => Number(answer?.headers.get(`ratelimit-${name}`)))
+    const [limit, remaining = NaN, reset] = standing(answers[0])
+    expect([limit, reset]).toEqual([60, 60 - remaining])
+    expect(remaining).toBeGreaterThanOrEqual(50)
+    expect(remaining).toBeLessThanOrEqual(59)
     const refused = answers.filter((answer) => answer.status === 429)
     // One more a second fills in while they run.
     expect(refused.length).toBeGreaterThan(3)
     expect(refused.length).toBeLessThanOrEqual(10)
     expect(refused[0]?.body.code).toBe('RATE_LIMITED')
     expect(Number(refused[0]?.headers.get('retry-after'))).toBe(1)
-    expect(refused[0]?.headers.get('ratelimit-limit')).toBe('60')
+    expect(standing(refused[0])).toEqual([60, 0, 1])
     expect(await sample(other, 'attune_rate_limited_total{by="visitor"}')).toBe(refused.length)
     expect((await other.rank({ visitor: await api.visitor(), strategy: 'trending' })).status).toBe(200)
   })

@@ -1,5 +1,7 @@
+import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { RateLimiter } from './rate-limit.ts'
+import type { AppEnv } from '../app.ts'
+import { RateLimiter, takeFor } from './rate-limit.ts'
 
 test('a bucket of 3 that fills by 2 a second: three at once, then one every half second, worked by hand', () => {
   let now = 1_000
@@ -77,4 +79,29 @@ test('without the others each counts for itself', async () => {
   await limiter.settle()
   limiter.take('address', 'a')
   expect(() => limiter.take('address', 'a')).toThrowError(expect.objectContaining({ code: 'RATE_LIMITED' }))
+})
+
+test('an answer tells of the emptiest bucket: 10 with 2 a second, 4 with 1 a second, worked by hand; GET tells nothing', async () => {
+  let now = 1_000
+  const limits = { address: { perSecond: 2, burst: 10 }, visitor: { perSecond: 1, burst: 4 } }
+  const limiter = new RateLimiter(limits, () => now)
+  const app = new Hono<AppEnv>()
+  app.all('/:visitor', (c) => {
+    takeFor(c, { limiter }, 'address', 'a')
+    takeFor(c, { limiter }, 'key', 'k')
+    takeFor(c, { limiter }, 'visitor', c.req.param('visitor'))
+    return c.body(null, 204)
+  })
+  const ask = async (visitor: string, method = 'POST') => {
+    const { headers } = await app.request(`/${visitor}`, { method })
+    return ['limit', 'remaining', 'reset'].map((name) => headers.get(`ratelimit-${name}`))
+  }
+  expect(await ask('v')).toEqual(['4', '3', '1'])
+  now += 500
+  // 3.5 and one less: 2.5, full again in 1.5 s.
+  expect(await ask('v')).toEqual(['4', '2', '2'])
+  expect(await ask('v', 'GET')).toEqual([null, null, null])
+  // The address: 9, 9 half a second later, 8, and 7 to 4 with these.
+  for (const visitor of ['b', 'c', 'd', 'e']) expect(await ask(visitor)).toEqual(['4', '3', '1'])
+  expect(await ask('f')).toEqual(['10', '3', '4'])
 })

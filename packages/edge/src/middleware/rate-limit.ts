@@ -1,5 +1,5 @@
 import { CodedError } from '@attune/core'
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { AppDeps, AppEnv } from '../app.ts'
 import type { RateLimit, RateLimits, RateScope } from '../config.ts'
 
@@ -45,6 +45,13 @@ interface Bucket {
   closedUntil: number
 }
 
+/** Where a request leaves its caller. */
+export interface Standing {
+  readonly limit: RateLimit
+  /** Requests still in the bucket, not a whole number. */
+  readonly left: number
+}
+
 /** Buckets kept by scope; beyond it the ones not used for longest are forgotten, which is to say full again. */
 const MAX_BUCKETS = 50_000
 /** A caller is told of after so great a part of a burst: most visitors never are, and cost nobody a call. */
@@ -76,11 +83,12 @@ export class RateLimiter {
   /**
    * Takes one request out of the bucket.
    *
+   * @returns undefined where there is no limit
    * @throws {RateLimitError} `RATE_LIMITED` when it is empty
    */
-  take(scope: RateScope, id: string): void {
+  take(scope: RateScope, id: string): Standing | undefined {
     const limit = this.#limits[scope]
-    if (limit === undefined) return
+    if (limit === undefined) return undefined
     const buckets = this.#buckets[scope]
     const now = this.#now()
     const bucket = buckets.get(id) ?? { left: limit.burst, at: now, untold: 0, closedUntil: 0 }
@@ -101,9 +109,9 @@ export class RateLimiter {
       const waitS = Math.max((1 - left) / limit.perSecond, (bucket.closedUntil - now) / 1_000)
       throw new RateLimitError(scope, limit, Math.max(1, Math.ceil(waitS)))
     }
-    if (this.#shared === undefined) return
-    bucket.untold++
-    if (bucket.untold === tellAfter(limit)) this.#due.push({ scope, id, limit, bucket })
+    if (this.#shared !== undefined && ++bucket.untold === tellAfter(limit))
+      this.#due.push({ scope, id, limit, bucket })
+    return { limit, left: bucket.left }
   }
 
   /** Tells what is to be told. For after a response. Never throws: without the others each counts for itself. */
@@ -128,6 +136,30 @@ function tellAfter({ burst }: RateLimit): number {
   return Math.max(1, Math.floor(burst * TOLD_PART))
 }
 
+/**
+ * Takes a request out of a bucket, and tells its caller of the emptiest of those it was taken out of: `RateLimit-Limit`,
+ * `RateLimit-Remaining` and `RateLimit-Reset`, seconds until it is full. Not on GET, whose answers caches hand to others.
+ *
+ * @throws {RateLimitError} `RATE_LIMITED` when it is empty
+ * @see draft-ietf-httpapi-ratelimit-headers-07 for the headers
+ */
+export function takeFor(
+  c: Context<AppEnv>,
+  { limiter }: Pick<AppDeps, 'limiter'>,
+  scope: RateScope,
+  id: string,
+): void {
+  const standing = limiter.take(scope, id)
+  if (standing === undefined || c.req.method === 'GET') return
+  const before = c.get('standing')
+  if (before !== undefined && before.left <= standing.left) return
+  c.set('standing', standing)
+  const { limit, left } = standing
+  c.header('ratelimit-limit', String(limit.burst))
+  c.header('ratelimit-remaining', String(Math.floor(left)))
+  c.header('ratelimit-reset', String(Math.ceil((limit.burst - left) / limit.perSecond)))
+}
+
 /** Counts a page's request for its key and its address, before the body is read. */
 export function limitKeyAndAddress({
   limiter,
@@ -136,9 +168,9 @@ export function limitKeyAndAddress({
 }: Pick<AppDeps, 'limiter' | 'quotas' | 'addressOf'>): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const address = addressOf(c)
-    if (address !== undefined) limiter.take('address', address)
+    if (address !== undefined) takeFor(c, { limiter }, 'address', address)
     const { id } = c.get('site')
-    limiter.take('key', id)
+    takeFor(c, { limiter }, 'key', id)
     quotas.take(id)
     await next()
     c.executionCtx.waitUntil(Promise.all([limiter.settle(), quotas.settle()]))

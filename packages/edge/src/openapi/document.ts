@@ -111,7 +111,7 @@ export function openApiDocument(): OpenApiDocument {
       version: '1.0.0',
       summary: 'Stores clicks and ranks with them, in the very next list',
       description:
-        'Bodies of pages are read as JSON whatever their content type says: `text/plain` saves a preflight. Every answer has `x-request-id`; every problem is `application/problem+json` (RFC 9457) with a `code` that does not change within a version.',
+        'Bodies of pages are read as JSON whatever their content type says: `text/plain` saves a preflight. Every answer has `x-request-id`; every problem is `application/problem+json` (RFC 9457) with a `code` that does not change within a version. Where limits are set, answers to a page’s POST have `ratelimit-limit`, `ratelimit-remaining` and `ratelimit-reset` of the nearest one.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This edge' }],

@@ -20,6 +20,7 @@ import type { AppDeps, AppEnv } from '../app.ts'
 import { EdgeError } from '../error.ts'
 import { field, readJsonObject } from '../middleware/body.ts'
 import { consentOf } from '../middleware/consent.ts'
+import { takeFor } from '../middleware/rate-limit.ts'
 import { readSession } from './parse-rank.ts'
 
 const DAY_S = 86_400
@@ -53,7 +54,7 @@ export async function postEvents(deps: AppDeps, c: Context<AppEnv>): Promise<Res
   if (consentOf(c, body, 'EVENTS_MALFORMED') === 'denied')
     throw new EdgeError('CONSENT_DENIED', 'consent: expected granted, received denied; nothing was stored')
   const visitor = await deps.visitors.verify(site.id, handle)
-  deps.limiter.take('visitor', visitor)
+  takeFor(c, deps, 'visitor', visitor)
   const now = deps.now()
   const parsed = parseEvents(events, now)
   const last = readLast(field(body, 'last'))

@@ -4,6 +4,7 @@ import { EdgeError } from '../error.ts'
 import { readJsonObject } from '../middleware/body.ts'
 import { compressedJson } from '../middleware/compress.ts'
 import { consentOf } from '../middleware/consent.ts'
+import { takeFor } from '../middleware/rate-limit.ts'
 import { MAX_RANK_BYTES } from '../schema/rank.ts'
 import { rank } from '../serve/rank.ts'
 import { partitionKey } from './events.ts'
@@ -19,7 +20,7 @@ export async function postRank(deps: AppDeps, c: Context<AppEnv>): Promise<Respo
   const site = c.get('site')
   const handle = consentOf(c, body, 'RANK_MALFORMED') === 'granted' ? request.visitor : undefined
   const id = handle === undefined ? undefined : await deps.visitors.verify(site.id, handle)
-  if (id !== undefined) deps.limiter.take('visitor', id)
+  if (id !== undefined) takeFor(c, deps, 'visitor', id)
   const visitor = id === undefined ? undefined : partitionKey(site.id, id)
   const background = (work: Promise<unknown>): void => {
     c.executionCtx.waitUntil(work)

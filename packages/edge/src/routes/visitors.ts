@@ -6,6 +6,7 @@ import { EdgeError } from '../error.ts'
 import { checkProof } from '../identity.ts'
 import { readJsonObject } from '../middleware/body.ts'
 import { consentOf } from '../middleware/consent.ts'
+import { takeFor } from '../middleware/rate-limit.ts'
 import { check } from '../schema/check.ts'
 import {
   identifyRequest,
@@ -37,7 +38,7 @@ export async function postIdentify(deps: AppDeps, c: Context<AppEnv>): Promise<R
   const before =
     request.visitor === undefined ? undefined : await deps.visitors.verify(site.id, request.visitor)
   const id = await deps.users.identify(site.id, request.user, deps.visitors.newId(), before, deps.now())
-  deps.limiter.take('visitor', id)
+  takeFor(c, deps, 'visitor', id)
   const answer: VisitorResponse = { visitor: await deps.visitors.handleOf(site.id, id) }
   return c.json(answer, 200)
 }
@@ -108,7 +109,7 @@ async function visitorOf(
   const { visitor: handle } = check(visitorRequest, body, 'VISITORS_MALFORMED')
   const site = c.var.site.id
   const id = await deps.visitors.verify(site, handle)
-  deps.limiter.take('visitor', id)
+  takeFor(c, deps, 'visitor', id)
   const user = await deps.users.linksOf(site, id)
   return { handle, id, site, covers: [id, ...(user?.linked ?? []).map(({ visitor }) => visitor)], user }
 }
