@@ -4,10 +4,15 @@ import { checkApi } from './api-snapshot.ts'
 import { checkDocs } from './check-docs.ts'
 import { step, type StepResult } from './run.ts'
 
+/** By content: a fresh checkout has other times. */
+const PRETTIER_CACHE = ['--cache', '--cache-strategy=content', '--cache-location=.cache/prettier']
+
 /** What needs no browser, no workerd, no Cosmos, no network and no minutes; `npm test` has the rest (`*.slow.test.ts` and others). */
 export async function check({ unit }: { unit: boolean }): Promise<StepResult[]> {
   const results = [
-    await step('format', ['prettier', '--check', '--log-level=warn', '.'], { quiet: true }),
+    await step('format', ['prettier', '--check', '--log-level=warn', ...PRETTIER_CACHE, '.'], {
+      quiet: true,
+    }),
     await step('lint', ['oxlint', '--deny-warnings'], { quiet: true }),
     await step('types', ['tsc', '-b'], { quiet: true }),
   ]
