@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { RankResponse, TrackedEvent } from '@attune/core'
 import { sha256Hex, writeSafetensors, type FileRole, type Manifest } from '@attune/core/artifact'
@@ -13,9 +11,8 @@ import {
 } from '@attune/core/rank'
 import { seededRandom } from '@attune/core/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { EdgeOptions, RunningEdge } from '../host/options.ts'
-import type { StartEdge } from '../testing/worlds.ts'
-import { Api, edgeOptions, type Answer, type OrProblem } from '../testing/api.ts'
+import { createLoneEdge, type LoneEdge, type StartEdge } from '../testing/worlds.ts'
+import { Api, type Answer, type OrProblem } from '../testing/api.ts'
 import {
   buildArtifact,
   buildDelta,
@@ -26,30 +23,21 @@ import {
 } from '../testing/artifact.ts'
 
 const ITEMS = 300
-const NO_COSMOS = { endpoint: 'http://127.0.0.1:9', key: 'c2VjcmV0' }
 
 /** What the door for models must do on every host, over real HTTP. */
 export function describeModels(start: StartEdge): void {
-  let folder: string
+  let lone: LoneEdge
   let signer: TestSigner
   let first: TestArtifact
-  let edge: RunningEdge
   let api: Api
-  let options: EdgeOptions & { persist: string }
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'attune-models-'))
-    signer = await createSigner()
+    lone = await createLoneEdge(start)
+    ;({ api, signer } = lone)
     first = await buildArtifact(seededRandom(1), { items: ITEMS, epoch: 5 })
-    options = { ...edgeOptions(NO_COSMOS, signer), persist: folder }
-    edge = await start(options)
-    api = new Api(edge.url)
   })
 
-  afterAll(async () => {
-    await edge.close()
-    await rm(folder, { recursive: true, force: true })
-  })
+  afterAll(() => lone.close())
 
   const clicks = (...items: string[]): TrackedEvent[] =>
     items.map((item, index) => ({
@@ -448,9 +436,8 @@ export function describeModels(start: StartEdge): void {
 
   test('after a restart the epoch, its deltas and the same list are there', async () => {
     const before = await rank('item-3', 'item-9')
-    await edge.close()
-    edge = await start(options)
-    api = new Api(edge.url)
+    await lone.restart()
+    ;({ api } = lone)
     const after = await rank('item-3', 'item-9')
     expect(after.status).toBe(200)
     expect([after.body.epoch, after.body.delta]).toEqual([5, 2])
@@ -525,16 +512,19 @@ export function describeModels(start: StartEdge): void {
 
   test('a rolled back epoch is what a restarted edge serves', async () => {
     await api.admin('POST', '/v1/models/5/activate')
-    await edge.close()
-    edge = await start(options)
-    api = new Api(edge.url)
+    await lone.restart()
+    ;({ api } = lone)
     expect((await rank('item-3')).body).toMatchObject({ epoch: 5, delta: 3 })
     await api.admin('POST', '/v1/models/7/activate')
     expect(await serving()).toEqual({ epoch: 7, delta: 0 })
   })
 
   test('a model whose lists take longer than the edge allows is refused', async () => {
-    const strict = await start({ ...options, persist: join(folder, 'strict'), maxRankMs: 0.000_001 })
+    const strict = await start({
+      ...lone.options,
+      persist: join(lone.options.persist, 'strict'),
+      maxRankMs: 0.000_001,
+    })
     try {
       const answer = await new Api(strict.url).pushArtifact(signer, first)
       expect([answer.status, answer.body.code]).toEqual([422, 'ARTIFACT_TOO_SLOW'])

@@ -1,20 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { RankRequest } from '@attune/core'
 import { RANKER_INPUT, type StandardWeights } from '@attune/core/rank'
 import { randomWeights, seededRandom } from '@attune/core/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { RunningEdge } from '../host/options.ts'
-import { Api, edgeOptions } from '../testing/api.ts'
-import {
-  buildArtifact,
-  buildDelta,
-  createSigner,
-  type TestArtifact,
-  type TestSigner,
-} from '../testing/artifact.ts'
-import type { StartEdge } from '../testing/worlds.ts'
+import type { Api } from '../testing/api.ts'
+import { buildArtifact, buildDelta, type TestArtifact, type TestSigner } from '../testing/artifact.ts'
+import { createLoneEdge, type LoneEdge, type StartEdge } from '../testing/worlds.ts'
 
 const ITEMS = 300
 const DIM = 64
@@ -41,26 +31,19 @@ function cosineWeights(): StandardWeights {
 
 /** A new item's factors come in a delta: whatever lies beside them finds the item, and the item finds it. */
 export function describeNewItems(start: StartEdge): void {
-  let folder: string
+  let lone: LoneEdge
   let signer: TestSigner
   let artifact: TestArtifact
-  let edge: RunningEdge
   let api: Api
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'attune-new-items-'))
-    signer = await createSigner()
+    lone = await createLoneEdge(start)
+    ;({ api, signer } = lone)
     artifact = await buildArtifact(seededRandom(4), { items: ITEMS, epoch: 1, weights: cosineWeights() })
-    const noCosmos = { endpoint: 'http://127.0.0.1:9', key: 'c2VjcmV0' }
-    edge = await start({ ...edgeOptions(noCosmos, signer), persist: folder })
-    api = new Api(edge.url)
     expect((await api.pushArtifact(signer, artifact)).status).toBe(200)
   })
 
-  afterAll(async () => {
-    await edge.close()
-    await rm(folder, { recursive: true, force: true })
-  })
+  afterAll(() => lone.close())
 
   const rowOf = (row: number): Float32Array => artifact.data.factors.slice(row * DIM, (row + 1) * DIM)
   const dot = (a: Float32Array, b: Float32Array): number =>

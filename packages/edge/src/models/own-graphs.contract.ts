@@ -1,23 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { TrackedEvent } from '@attune/core'
 import type { FileRole } from '@attune/core/artifact'
 import { CONTEXT, FEATURES, readWeights, type RankEngine } from '@attune/core/rank'
 import { seededRandom } from '@attune/core/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { RunningEdge } from '../host/options.ts'
-import { Api, edgeOptions } from '../testing/api.ts'
-import {
-  buildArtifact,
-  createSigner,
-  namesOf,
-  type TestArtifact,
-  type TestSigner,
-} from '../testing/artifact.ts'
+import type { Api } from '../testing/api.ts'
+import { buildArtifact, namesOf, type TestArtifact, type TestSigner } from '../testing/artifact.ts'
 import { cosineRankerGraph, placeEncoderGraph, rankerGraph } from '../testing/graphs.ts'
 import { endlessEncoderGraph } from '../testing/open-graphs.ts'
-import type { StartEdge } from '../testing/worlds.ts'
+import { createLoneEdge, type LoneEdge, type StartEdge } from '../testing/worlds.ts'
 import { MAX_GRAPH_BYTES } from './graphs.ts'
 
 const ITEMS = 300
@@ -44,15 +34,14 @@ const ownEngine: RankEngine = {
 
 /** Encoders and rankers that somebody brings, over real HTTP, on any host. */
 export function describeOwnGraphs(start: StartEdge): void {
-  let folder: string
+  let lone: LoneEdge
   let signer: TestSigner
   let artifact: TestArtifact
-  let edge: RunningEdge
   let api: Api
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'attune-own-graphs-'))
-    signer = await createSigner()
+    lone = await createLoneEdge(start)
+    ;({ api, signer } = lone)
     // A newer version of ONNX than our own graphs are of, and inputs that they have no use for left out.
     artifact = await buildArtifact(seededRandom(5), {
       items: ITEMS,
@@ -63,15 +52,9 @@ export function describeOwnGraphs(start: StartEdge): void {
         engine: ownEngine,
       },
     })
-    const noCosmos = { endpoint: 'http://127.0.0.1:9', key: 'c2VjcmV0' }
-    edge = await start({ ...edgeOptions(noCosmos, signer), persist: folder })
-    api = new Api(edge.url)
   })
 
-  afterAll(async () => {
-    await edge.close()
-    await rm(folder, { recursive: true, force: true })
-  })
+  afterAll(() => lone.close())
 
   const push = async (epoch: number, changes: Partial<Record<FileRole, Uint8Array>> = {}) => {
     const files = new Map(artifact.files)

@@ -1,41 +1,30 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { RankResponse } from '@attune/core'
 import { seededRandom } from '@attune/core/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { RunningEdge } from '../host/options.ts'
 import { startNodeEdge } from '../node.ts'
 import { loadOrt } from '../serve/ort-node.ts'
-import { Api, edgeOptions, PUSH_KEY, SITE } from '../testing/api.ts'
+import { PUSH_KEY, SITE } from '../testing/api.ts'
 import { createTestApp } from '../testing/app.ts'
-import {
-  buildArtifact,
-  buildDelta,
-  createSigner,
-  type TestArtifact,
-  type TestSigner,
-} from '../testing/artifact.ts'
+import { buildArtifact, buildDelta, type TestArtifact, type TestSigner } from '../testing/artifact.ts'
+import { createLoneEdge, type LoneEdge } from '../testing/worlds.ts'
 import { REFRESH_MS } from './models.ts'
 
+let lone: LoneEdge
 let folder: string
 let signer: TestSigner
 let artifact: TestArtifact
-let edge: RunningEdge
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'attune-warming-'))
-  signer = await createSigner()
-  const options = edgeOptions({ endpoint: 'http://127.0.0.1:9', key: 'c2VjcmV0' }, signer)
-  edge = await startNodeEdge({ ...options, persist: folder })
+  lone = await createLoneEdge(startNodeEdge)
+  ;({
+    signer,
+    options: { persist: folder },
+  } = lone)
   artifact = await buildArtifact(seededRandom(1), { items: 100, epoch: 1, golden: 1 })
-  expect((await new Api(edge.url).pushArtifact(signer, artifact)).status).toBe(200)
+  expect((await lone.api.pushArtifact(signer, artifact)).status).toBe(200)
 })
 
-afterAll(async () => {
-  await edge.close()
-  await rm(folder, { recursive: true, force: true })
-})
+afterAll(() => lone.close())
 
 /** Collects what is done behind answers. */
 function contextOf(behind: Promise<unknown>[]) {
@@ -94,8 +83,7 @@ test('what is pushed to another process of the store comes to serve behind an an
     trend: Float32Array.of(1e6),
   }
   const body = await buildDelta(signer, artifact.manifest, 1, { popularity })
-  const api = new Api(edge.url)
-  expect((await api.push('PUT', '/v1/models/1/deltas/1', body)).status).toBe(200)
+  expect((await lone.api.push('PUT', '/v1/models/1/deltas/1', body)).status).toBe(200)
   const soon = await ask()
   await Promise.all(behind)
   // On a machine that took longer than a second until here the look was due already.

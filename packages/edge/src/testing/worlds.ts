@@ -68,3 +68,39 @@ export async function createWorld(start: StartEdge, options: WorldOptions = {}):
     throw error
   }
 }
+
+/** One edge without a Cosmos: enough for what is about models. */
+export interface LoneEdge {
+  /** Of the process that runs now. */
+  readonly api: Api
+  readonly signer: TestSigner
+  readonly options: EdgeOptions & { readonly persist: string }
+  /** Ends the process and starts another on what was stored. */
+  restart(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function createLoneEdge(start: StartEdge): Promise<LoneEdge> {
+  const persist = await mkdtemp(join(tmpdir(), 'attune-lone-edge-'))
+  const signer = await createSigner()
+  const options = {
+    ...edgeOptions({ endpoint: 'http://127.0.0.1:9', key: 'c2VjcmV0' }, signer),
+    persist,
+  }
+  let edge = await start(options)
+  return {
+    get api() {
+      return new Api(edge.url)
+    },
+    signer,
+    options,
+    async restart() {
+      await edge.close()
+      edge = await start(options)
+    },
+    async close() {
+      await edge.close()
+      await rm(persist, { recursive: true, force: true })
+    },
+  }
+}
