@@ -34,6 +34,12 @@ async function bridge({ cosmos, edges, signingKey, pushKey, folder }: House, see
 
 const serving = async (one: House, index: number) =>
   (await models(one.edges[index]?.url ?? '', one.pushKey)).serving
+const firstEpoch = async (one: House, index: number) =>
+  until(
+    'first epoch',
+    () => serving(one, index),
+    (state) => state?.epoch === 1,
+  )
 const covered = async (one: House, index: number, session: string) =>
   until(
     `edge ${index} contains ${session}`,
@@ -44,12 +50,7 @@ const covered = async (one: House, index: number, session: string) =>
 test('two edges take the first epoch, and a click stored by one is contained in what both serve', async () => {
   const one = await house(2)
   await bridge(one)
-  for (const index of [0, 1])
-    await until(
-      'first epoch',
-      () => serving(one, index),
-      (state) => state?.epoch === 1,
-    )
+  for (const index of [0, 1]) await firstEpoch(one, index)
   const visitor = new Visitor(one.siteKey)
   await visitor.open(one.edges[0]?.url ?? '')
   const { session } = await visitor.click(one.edges[0]?.url ?? '', 'item-3', Date.now())
@@ -63,11 +64,7 @@ test('the lag of an edge grows while no bridge reads, and is 0 once its model co
   const one = await house(1)
   const first = await bridge(one)
   const url = one.edges[0]?.url ?? ''
-  await until(
-    'first epoch',
-    () => serving(one, 0),
-    (state) => state?.epoch === 1,
-  )
+  await firstEpoch(one, 0)
   const sample = async (name: string): Promise<number> => {
     const response = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${one.pushKey}` } })
     return Number(new RegExp(`^${name} (.*)$`, 'm').exec(await response.text())?.[1] ?? NaN)
@@ -96,11 +93,7 @@ test('an edge that is down when a new item is clicked knows it once it is back, 
   const one = await house(2)
   const seen: BridgeStatus[] = []
   await bridge(one, seen)
-  await until(
-    'first epoch',
-    () => serving(one, 1),
-    (state) => state?.epoch === 1,
-  )
+  await firstEpoch(one, 1)
   const second = one.edges[1]
   const port = Number(new URL(second?.url ?? '').port)
   await second?.close()
@@ -136,11 +129,7 @@ test('an edge whose store was emptied, and one that serves a newer epoch, end on
   const one = await house(2)
   const first = await bridge(one)
   const url = one.edges[0]?.url ?? ''
-  await until(
-    'first epoch',
-    () => serving(one, 1),
-    (state) => state?.epoch === 1,
-  )
+  await firstEpoch(one, 1)
   const visitor = new Visitor(one.siteKey)
   await visitor.open(url)
   const { session } = await visitor.click(url, 'item-1', Date.now())

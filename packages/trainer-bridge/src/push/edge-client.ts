@@ -13,6 +13,8 @@ export interface Acknowledged {
   readonly epoch: number
   readonly delta: number
   readonly through: string | null
+  /** When the epoch was made; only told when it is asked what it serves. */
+  readonly created?: string
 }
 
 /** An edge answered with problem+json; `code` is the problem's. */

@@ -48,8 +48,6 @@ export class EdgeFollower {
   readonly #client: EdgeClient
   readonly #uploaded = new Set<string>()
   #acknowledged: Acknowledged | undefined
-  /** When the epoch was made that the edge was last found with; undefined: it has acknowledged one of ours since. */
-  #created: string | undefined
   #failures = 0
   #wake: (() => void) | undefined
   #status: EdgeStatus
@@ -94,8 +92,7 @@ export class EdgeFollower {
       this.#acknowledge(await pushEpoch(this.#client, release.epoch, this.#uploaded, signal))
       return
     }
-    const isOurs = serving.epoch === release.number && !this.#isOfAnother(release)
-    const missing = isOurs ? release.after(serving.delta) : undefined
+    const missing = isOf(serving, release) ? release.after(serving.delta) : undefined
     if (missing === undefined) return source.renew(serving.epoch)
     for (const { delta, body } of missing) {
       if (source.release !== release || (await source.ready?.()) === false) return
@@ -108,18 +105,12 @@ export class EdgeFollower {
     const { serving } = await this.#client.models(this.#options.signal)
     if (serving === null) return undefined
     this.#acknowledge(serving)
-    this.#created = serving.created
     return serving
   }
 
-  /** A bridge whose folder was lost begins at epoch 1 again: the edge's epoch 1 then is another model, whatever its delta. */
-  #isOfAnother({ epoch: { manifest } }: Release): boolean {
-    return this.#created !== undefined && this.#created !== manifest.created
-  }
-
-  #acknowledge({ epoch, delta, through }: Acknowledged): void {
-    this.#acknowledged = { epoch, delta, through }
-    this.#created = undefined
+  #acknowledge(serving: Acknowledged): void {
+    const { epoch, delta, through } = serving
+    this.#acknowledged = serving
     const { release } = this.#options.source
     const current = epoch === release.number && delta === release.delta
     this.#report({ url: this.#client.url, state: current ? 'current' : 'behind', epoch, delta, through })
@@ -166,6 +157,14 @@ export class EdgeFollower {
     this.#status = status
     this.#options.onStatus(status)
   }
+}
+
+/**
+ * Whether the edge serves this release's epoch. A bridge whose folder was lost begins at epoch 1 again: the edge's epoch 1
+ * then is another model, whatever its delta.
+ */
+function isOf({ epoch, created }: Acknowledged, { number, epoch: { manifest } }: Release): boolean {
+  return epoch === number && (created === undefined || created === manifest.created)
 }
 
 /** Problems that say the edge is elsewhere than thought: asking it is enough, the first time without a pause. */
