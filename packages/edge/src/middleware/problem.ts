@@ -6,7 +6,7 @@ import type { AppEnv } from '../app.ts'
 import { isTransient } from '../cosmos/errors.ts'
 import { QuotaError } from '../cosmos/quotas.ts'
 import type { EdgeErrorCode } from '../error.ts'
-import { RateLimitError } from './rate-limit.ts'
+import { RateLimitError, tellLimit } from './rate-limit.ts'
 
 // The one place where codes become HTTP statuses.
 
@@ -91,19 +91,8 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
   }
   if (error instanceof SessionTokenError)
     return problem(c, malformedCode(c), error.message, [tokenIssue(error)])
-  if (error instanceof RateLimitError) {
-    const { limit, retryAfterS } = error
-    c.header('retry-after', String(retryAfterS))
-    c.header('ratelimit-limit', String(limit.burst))
-    c.header('ratelimit-remaining', '0')
-    c.header('ratelimit-reset', String(retryAfterS))
-  }
-  if (error instanceof QuotaError) {
-    c.header('retry-after', String(error.retryAfterS))
-    c.header('ratelimit-limit', String(error.limit))
-    c.header('ratelimit-remaining', '0')
-    c.header('ratelimit-reset', String(error.retryAfterS))
-  }
+  if (error instanceof RateLimitError) tellSpent(c, error.limit.burst, error.retryAfterS)
+  if (error instanceof QuotaError) tellSpent(c, error.limit, error.retryAfterS)
   if (error instanceof CodedError && PROBLEMS.has(error.code)) {
     if (error.code === 'MODEL_MISSING') c.header('retry-after', String(DEFAULT_RETRY_S))
     return problem(c, error.code, error.message, error.issues, state)
@@ -112,6 +101,11 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
     error: error instanceof Error ? (error.stack ?? error.message) : describe(error),
   })
   return problem(c, 'INTERNAL', 'the log of the edge has more under this request id')
+}
+
+function tellSpent(c: Context<AppEnv>, limit: number, seconds: number): void {
+  c.header('retry-after', String(seconds))
+  tellLimit(c, limit, 0, seconds)
 }
 
 export const onNotFound: NotFoundHandler<AppEnv> = (c) =>

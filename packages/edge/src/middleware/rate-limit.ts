@@ -155,9 +155,14 @@ export function takeFor(
   if (before !== undefined && before.left <= standing.left) return
   c.set('standing', standing)
   const { limit, left } = standing
-  c.header('ratelimit-limit', String(limit.burst))
-  c.header('ratelimit-remaining', String(Math.floor(left)))
-  c.header('ratelimit-reset', String(Math.ceil((limit.burst - left) / limit.perSecond)))
+  tellLimit(c, limit.burst, Math.floor(left), Math.ceil((limit.burst - left) / limit.perSecond))
+}
+
+/** @param resetS - seconds */
+export function tellLimit(c: Context<AppEnv>, limit: number, remaining: number, resetS: number): void {
+  c.header('ratelimit-limit', String(limit))
+  c.header('ratelimit-remaining', String(remaining))
+  c.header('ratelimit-reset', String(resetS))
 }
 
 /** Counts a page's request for its key and its address, before the body is read. */
