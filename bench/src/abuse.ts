@@ -15,10 +15,10 @@ const HONEST_VISITORS = 10
 
 /**
  * `npm run bench -- abuse [--host node|workerd] [--burst 10000] [--rate N] [--seconds 10] [--rounds 2]
- * [--through-miniflare]`: strangers try what
- * strangers try, one address sends burst after burst (with `--rate`: N requests a second that wait for no answer), bodies
- * drip; each is refused with its code. Honest visitors go on meanwhile, and their 99th percentile, from the first attack to
- * the end of the last, is held against that of quiet times, which take turns with them.
+ * [--through-miniflare]`: strangers try what strangers try, one address sends burst after burst (with `--rate`: N requests a
+ * second that wait for no answer), bodies drip; each is refused with its code. Honest visitors go on meanwhile, and their
+ * 99th percentile, from the first attack to the end of the last, is held against that of quiet times, which take turns
+ * with them.
  *
  * Strangers run at the lowest priority (`_attacker-process.ts`). What they take of this machine all the same is told by a
  * control: the same bursts go to a server that answers `{}` and has nothing to do with the edge.
