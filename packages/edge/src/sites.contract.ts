@@ -1,6 +1,6 @@
-import type { RankResponse, TrackedEvent } from '@attune/core'
+import type { RankResponse } from '@attune/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ADMIN_KEY, type Api } from './testing/api.ts'
+import { ADMIN_KEY, event, type Api } from './testing/api.ts'
 import { createWorld, type StartEdge, type World } from './testing/worlds.ts'
 
 const SITES = [
@@ -38,12 +38,7 @@ export function describeSites(start: StartEdge): void {
     })
   const newVisitor = async (site: SiteId) =>
     (await ask<{ visitor: string }>(site, 'visitors', {})).body.visitor
-  const click = (): TrackedEvent => ({
-    id: crypto.randomUUID(),
-    kind: 'click',
-    item: 'item-42',
-    at: Date.now() - 1_000,
-  })
+  const click = () => event({ item: 'item-42' })
 
   test('a key goes with the origins of its own site; those of the other may read why they were refused', async () => {
     for (const [site, own, other] of [

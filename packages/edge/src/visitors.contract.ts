@@ -1,15 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { CosmosClient } from '@azure/cosmos'
-import {
-  CONTAINERS,
-  DATABASE,
-  DECISIONS_CONTAINER,
-  EVENTS_CONTAINER,
-  USERS_CONTAINER,
-  type TrackedEvent,
-} from '@attune/core'
+import { CONTAINERS, DATABASE, DECISIONS_CONTAINER, EVENTS_CONTAINER, USERS_CONTAINER } from '@attune/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { IDENTITY_SECRET, SITE, type Api } from './testing/api.ts'
+import { event, IDENTITY_SECRET, SITE, type Api } from './testing/api.ts'
 import { createWorld, type StartEdge, type World } from './testing/worlds.ts'
 
 interface Covered {
@@ -42,12 +35,7 @@ export function describeVisitors(start: StartEdge): void {
     await world.close()
   })
 
-  const click = (item: string): TrackedEvent => ({
-    id: crypto.randomUUID(),
-    kind: 'click',
-    item,
-    at: Date.now() - 1_000,
-  })
+  const click = (item: string) => event({ item })
   const inTenMinutes = () => Math.floor(Date.now() / 1_000) + 600
   /** As the site's server does it. */
   const proven = (

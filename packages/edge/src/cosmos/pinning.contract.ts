@@ -1,6 +1,5 @@
-import type { TrackedEvent } from '@attune/core'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import type { Api } from '../testing/api.ts'
+import { event, type Api } from '../testing/api.ts'
 import { createWorld, type StartEdge, type World } from '../testing/worlds.ts'
 
 // An account in three regions whose data may be read and written in two of them only.
@@ -43,12 +42,7 @@ export function describePinning(start: StartEdge): void {
     const { status, body } = await of.send<{ degraded: string[] }>('GET', '/readyz')
     return [status, body.degraded]
   }
-  const click = (): TrackedEvent => ({
-    id: crypto.randomUUID(),
-    kind: 'click',
-    item: 'item-42',
-    at: Date.now() - 1_000,
-  })
+  const click = () => event({ item: 'item-42' })
 
   test('while both named regions are lost, nothing is read or written in the third: 503, and lists say fresh: false', async () => {
     const visitor = await api.visitor()

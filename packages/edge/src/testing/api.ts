@@ -144,3 +144,15 @@ export class Api {
     return this.push('PUT', `/v1/models/${epoch}`, await signer.sign(manifest, 'attune-manifest+jws'))
   }
 }
+
+/** A click of a second ago, unless changed. */
+export function event(change: Partial<TrackedEvent> = {}): TrackedEvent {
+  return { id: crypto.randomUUID(), kind: 'click', item: 'item-3', at: Date.now() - 1_000, ...change }
+}
+
+/** What `/metrics` says of a series, written as it is there; NaN: nothing. */
+export async function sampleOf(api: Api, series: string): Promise<number> {
+  const answer = await fetch(`${api.url}/metrics`, { headers: { authorization: `Bearer ${PUSH_KEY}` } })
+  const line = (await answer.text()).split('\n').find((one) => one.startsWith(`${series} `))
+  return Number(line?.split(' ')[1])
+}
